@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,14 +19,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
-// pushBlob uploads a blob, of which body is a first copy. The transport repeats requests without a body; a broken upload is begun
-// again here, by the same policy, with the blob read again.
+// pushBlob uploads a blob, of which body is a first copy. The transport repeats requests without a body; a broken upload is resumed
+// here, or begun again, by the same policy, with the blob read again. A login that expires meanwhile is renewed without a pause.
 func (u *upload) pushBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) error {
-	pauses := u.client.Backoff()
+	pauses, renewals := u.client.Backoff(), 0
+	var at session
 	for {
-		err := u.tryBlob(ctx, desc, body)
-		if err == nil || ctx.Err() != nil || !isBrokenUpload(err) {
+		resumed := at.location != nil
+		err := u.tryBlob(ctx, desc, body, &at)
+		if err == nil || ctx.Err() != nil || !isBrokenUpload(err) && !(resumed && isStatus(err)) {
 			return err
+		}
+		if resumed || isStatus(err) {
+			at = session{} // the registry does not take the rest
+		}
+		body = nil
+		if isExpired(err) && renewals < maxRenewals && !pauses.Off() {
+			renewals++
+			continue
 		}
 		err = pauses.wait(ctx, u.client.askedIn(err), err, func(pause time.Duration) {
 			u.client.opt.Report(Wait{Registry: u.repo.endpoint.name, Reason: err.Error(), Delay: pause})
@@ -33,12 +44,18 @@ func (u *upload) pushBlob(ctx context.Context, desc ocispecs.Descriptor, body io
 		if err != nil {
 			return err
 		}
-		body = nil
 	}
 }
 
-// tryBlob uploads a blob once, from body or, if that is nil, from the source.
-func (u *upload) tryBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) (err error) {
+// maxRenewals bounds how often one blob is sent again at once because its login has expired.
+const maxRenewals = 2
+
+// session is an upload that a registry has begun; the zero value is none.
+type session struct{ location *url.URL }
+
+// tryBlob uploads a blob once, from body or, if that is nil, from the source. It resumes a session if the registry allows it, and
+// otherwise begins one.
+func (u *upload) tryBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader, at *session) (err error) {
 	if body == nil {
 		again, err := u.src.Fetch(ctx, desc)
 		if err != nil {
@@ -51,32 +68,73 @@ func (u *upload) tryBlob(ctx context.Context, desc ocispecs.Descriptor, body io.
 	if err != nil {
 		return &sourceError{err}
 	}
-	err = u.sendBlob(ctx, desc, checked)
+	err = u.sendBlob(ctx, desc, checked, at)
 	if broken := checked.broken.Load(); broken != nil {
 		return &sourceError{fmt.Errorf("read %s: %w", desc.Digest, *broken)}
 	}
 	return err
 }
 
-// sendBlob starts an upload and finishes it with the whole blob in one request.
-func (u *upload) sendBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) error {
-	begun, err := u.repo.startUpload(ctx, "")
-	if err != nil {
+// sendBlob finishes an upload with the whole blob, or with the rest of it, in one request.
+func (u *upload) sendBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader, at *session) error {
+	sent := u.received(ctx, desc, at)
+	if at.location == nil {
+		begun, err := u.repo.startUpload(ctx, "")
+		if err != nil {
+			return err
+		}
+		defer discard(begun)
+		if !registryhttp.IsSuccess(begun) {
+			return responseError(begun)
+		}
+		if at.location, err = registryhttp.UploadURL(begun, u.repo.endpoint.origin()); err != nil {
+			return err
+		}
+	}
+	if _, err := io.CopyN(io.Discard, body, sent); err != nil { // it is read all the same, to be checked
 		return err
 	}
-	defer discard(begun)
-	if !registryhttp.IsSuccess(begun) {
-		return responseError(begun)
-	}
-	return u.finishUpload(ctx, begun, desc, body)
+	return u.finishUpload(ctx, at.location, desc, sent, body)
 }
 
-// finishUpload sends a blob to where the registry wants it: with the login if that is the registry, else without.
-func (u *upload) finishUpload(ctx context.Context, begun *http.Response, desc ocispecs.Descriptor, body io.Reader) error {
-	location, err := registryhttp.UploadURL(begun, u.repo.endpoint.origin())
-	if err != nil {
-		return err
+// minResume is the size of blobs in bytes from which on an upload is resumed: smaller ones are sent again as fast as the question is
+// answered.
+const minResume = 1 << 20
+
+// received asks how many bytes of a blob the registry has received in a session (https://github.com/opencontainers/distribution-spec,
+// "GET /v2/<name>/blobs/uploads/<reference>"). If it does not say, the session is dropped.
+func (u *upload) received(ctx context.Context, desc ocispecs.Descriptor, at *session) int64 {
+	location := at.location
+	at.location = nil
+	if location == nil || desc.Size < minResume {
+		return 0
 	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location.String(), nil)
+	if err != nil {
+		return 0
+	}
+	resp, err := u.repo.endpoint.sendOn(req)
+	if err != nil {
+		return 0
+	}
+	defer discard(resp)
+	last, ok := registryhttp.UploadedUpTo(resp.Header)
+	if !registryhttp.IsSuccess(resp) || !ok || last+1 >= desc.Size {
+		return 0
+	}
+	at.location = location
+	if resp.Header.Get("Location") != "" {
+		if at.location, err = registryhttp.UploadURL(resp, u.repo.endpoint.origin()); err != nil {
+			at.location = nil
+			return 0
+		}
+	}
+	return last + 1
+}
+
+// finishUpload sends a blob, without the bytes that were sent before, to where the registry wants it: with the login if that is the
+// registry, else without.
+func (u *upload) finishUpload(ctx context.Context, location *url.URL, desc ocispecs.Descriptor, sent int64, body io.Reader) error {
 	if desc.Size == 0 {
 		body = http.NoBody // otherwise its length would be unknown to net/http
 	}
@@ -84,8 +142,11 @@ func (u *upload) finishUpload(ctx context.Context, begun *http.Response, desc oc
 	if err != nil {
 		return err
 	}
-	req.ContentLength = desc.Size
+	req.ContentLength = desc.Size - sent
 	req.Header.Set("Content-Type", "application/octet-stream")
+	if sent > 0 {
+		req.Header.Set("Content-Range", fmt.Sprintf("%d-%d", sent, desc.Size-1))
+	}
 	resp, err := u.repo.endpoint.sendOn(req)
 	if err != nil {
 		return err
@@ -95,6 +156,11 @@ func (u *upload) finishUpload(ctx context.Context, begun *http.Response, desc oc
 		return responseError(resp)
 	}
 	return nil
+}
+
+// isExpired reports whether an upload ended because the registry no longer accepts its login: the body cannot be sent twice.
+func isExpired(err error) bool {
+	return strings.Contains(err.Error(), "request body is not rewindable")
 }
 
 // isBrokenUpload reports whether an upload may succeed when it is begun again: transient errors, an upload that the registry
@@ -110,7 +176,7 @@ func isBrokenUpload(err error) bool {
 		return isTransientStatus(response.StatusCode) ||
 			hasCode(response, errcode.ErrorCodeBlobUploadUnknown) || hasCode(response, errcode.ErrorCodeBlobUploadInvalid)
 	}
-	return isTransient(err) || strings.Contains(err.Error(), "request body is not rewindable")
+	return isTransient(err) || isExpired(err)
 }
 
 // checkedReader reads a blob and checks it before it returns the last bytes, so that a registry never gets a complete blob that

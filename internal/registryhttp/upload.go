@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +23,14 @@ func UploadURL(begun *http.Response, registry *url.URL) (*url.URL, error) {
 		location.Scheme, location.Host = registry.Scheme, registry.Host
 	}
 	return location, nil
+}
+
+// UploadedUpTo returns the position of the last byte of an upload that a registry has received, from the answer to a question for its
+// status. ok is false if the registry does not say it, or has at most one byte: registries say 0-0 of an upload without any.
+func UploadedUpTo(header http.Header) (last int64, ok bool) {
+	first, end, _ := strings.Cut(strings.TrimPrefix(header.Get("Range"), "bytes="), "-")
+	last, err := strconv.ParseInt(end, 10, 64)
+	return last, err == nil && first == "0" && last > 0
 }
 
 // IsLower reports whether a URL is not encrypted although the one that led to it is.
