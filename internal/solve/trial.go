@@ -23,7 +23,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
-// trial is an attempt in progress. Only this file changes it.
+// trial is an attempt in progress. Only this file and export.go change it.
 type trial struct {
 	job
 	attempt

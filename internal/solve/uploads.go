@@ -4,10 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/moby/buildkit/client"
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
@@ -138,47 +136,4 @@ func (p *push) end(pushed bool) {
 		p.uploads.end(p.own, pushed)
 		p.uploads = nil
 	}
-}
-
-// patience is how long a solve waits for its turn to push before its layers are compressed meanwhile. Where the registry has the layers
-// already, the turn comes sooner.
-const patience = 200 * time.Millisecond
-
-// awaitPush waits for the solve's turn to push. BuildKit compresses layers in the export, so it does that in another solve in the meantime:
-// otherwise the builder would be idle while one platform pushes.
-func (t *trial) awaitPush(ctx context.Context, u *uploads) error {
-	began, turn := time.Now(), make(chan struct{})
-	if !t.req.NoCache { // another solve would run the steps again
-		during, over := context.WithCancel(context.WithoutCancel(ctx)) // it may go on while this solve exports
-		var compressing sync.WaitGroup
-		t.compressed = func() { over(); compressing.Wait() }
-		compressing.Go(func() {
-			select {
-			case <-time.After(patience):
-				t.compress(during)
-			case <-turn:
-			}
-		})
-	}
-	err := t.push.begin(ctx, u, t.out.got.graph)
-	close(turn)
-	t.out.began = t.out.began.Add(time.Since(began))
-	return err
-}
-
-// compress makes the image without pushing it. The export of the attempt's solve finds the compressed layers, or joins in if this one is
-// at work. It also fails in the same way, so an error is left to it.
-func (t *trial) compress(ctx context.Context) {
-	opt, err := t.options(map[string]string{}, t.out.decided.pins)
-	if err != nil {
-		return
-	}
-	opt.Exports = []client.ExportEntry{t.req.Unpushed(t.target)}
-	_, _ = runSolve(ctx, t.node.Solver, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: t.out.got.def.ToPB()})
-		if err == nil {
-			res.Metadata = t.out.got.result.Metadata
-		}
-		return res, err
-	}, func(*client.SolveStatus) {})
 }

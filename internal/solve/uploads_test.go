@@ -62,10 +62,13 @@ func TestALayerThatPlatformsShareIsUploadedOnce(t *testing.T) {
 	}
 }
 
+var errBusy = errors.New("failed to push app: unexpected status from PUT request to http://r.example/x: 503 Service Unavailable")
+
 func TestAnotherPlatformUploadsWhatTheFirstOneDidNot(t *testing.T) {
 	cancelled := errors.New("cancelled")
 	fails := func(context.Context) error { return errors.New("failed to push app: 403") }
 	passes := func(context.Context) error { return errors.New("failed to push app: 503 Service Unavailable") }
+	busy := func(context.Context) error { return errBusy }
 	attested := func(w *harness) { w.req.Attests = map[string]string{"provenance": "type=provenance"} }
 	for name, tt := range map[string]struct {
 		change func(*harness)
@@ -74,6 +77,7 @@ func TestAnotherPlatformUploadsWhatTheFirstOneDidNot(t *testing.T) {
 	}{
 		"its push fails":                        {func(*harness) {}, fails, 2},
 		"its push fails, and is tried again":    {func(w *harness) { w.req.Retry = 1 }, passes, 3},
+		"its push is not taken for the moment":  {func(*harness) {}, busy, 3},
 		"its push fails, one after another":     {func(w *harness) { w.req.Jobs = 1 }, fails, 2},
 		"its push fails, without the cache":     {func(w *harness) { w.req.NoCache = true }, fails, 2},
 		"its attested image's push fails":       {attested, fails, 2},
@@ -85,6 +89,7 @@ func TestAnotherPlatformUploadsWhatTheFirstOneDidNot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newHarness(t, copiesOnly)
+			w.waits()
 			tt.change(w)
 			w.sharedLayer()
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -107,6 +112,40 @@ func TestAnotherPlatformUploadsWhatTheFirstOneDidNot(t *testing.T) {
 			}
 			if made != tt.made {
 				t.Errorf("%d platforms were pushed, want %d", made, tt.made)
+			}
+			leftNothing(t)
+		})
+	}
+}
+
+func TestTheOthersPushWhileThePlatformThatLedWaitsForTheRegistry(t *testing.T) {
+	for name, attests := range map[string]map[string]string{"": nil, "with attestations": {"provenance": "type=provenance"}} {
+		t.Run(name, func(t *testing.T) {
+			w := newHarness(t, copiesOnly)
+			w.req.Attests = attests
+			uploads, clock := w.sharedLayer(), w.waits()
+			var pushes atomic.Int32
+			pushed := make(chan struct{})
+			w.Push = func(context.Context, platform.Platform) error {
+				switch pushes.Add(1) {
+				case 1:
+					return errBusy
+				case 3:
+					close(pushed)
+				}
+				return nil
+			}
+			clock.nap = func(ctx context.Context) error {
+				select {
+				case <-pushed:
+					return nil
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+			w.mustRun()
+			if pushes.Load() != 4 || uploads() != 1 || len(clock.slept) != 1 {
+				t.Errorf("pushed %d times, waited %v, uploaded the layer %d times", pushes.Load(), clock.slept, uploads())
 			}
 			leftNothing(t)
 		})
