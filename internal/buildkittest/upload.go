@@ -24,7 +24,7 @@ import (
 type repository struct {
 	transport http.RoundTripper // nil: the default one
 	sleep     func(context.Context, time.Duration) error
-	base      string            // "http://host/v2/path"
+	base      string // "http://host/v2/path"
 }
 
 func (b *Builder) repository(name string) repository {

@@ -28,6 +28,7 @@ func TestARegistryThatRefusesTheResultIsAPushErrorAndTellsWhichTagsMoved(t *test
 
 func TestChildrenThatTheRegistryRefusesAreAPushErrorToo(t *testing.T) {
 	w := newHarness(t, copiesOnly)
+	w.waits()
 	w.faults.Add(faultregistry.Fault{
 		Match: faultregistry.On("PUT", ""),
 		Do:    faultregistry.Answer(507, "", "no space"),

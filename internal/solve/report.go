@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -123,6 +124,11 @@ func failedError(platforms []PlatformReport) error {
 	err := &FailedError{Platforms: failed}
 	if pushing {
 		return &index.PushError{Err: err}
+	}
+	for i, p := range failed {
+		if push, ok := errors.AsType[*index.PushError](p.Err); ok {
+			failed[i].Err = push.Err // the build as a whole has not failed at the registry only
+		}
 	}
 	return err
 }
