@@ -95,12 +95,18 @@ func TestAnotherPlatformUploadsWhatTheFirstOneDidNot(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			var first sync.Once
 			w.Push = func(ctx context.Context, _ platform.Platform) (err error) {
+				leads := false
 				first.Do(func() {
+					leads = true
 					if strings.HasPrefix(name, "the user") {
 						time.AfterFunc(10*time.Millisecond, func() { cancel(cancelled) })
 					}
 					err = tt.broken(ctx)
 				})
+				if !leads && w.req.FailFast { // it may have begun before the failure ends it
+					<-ctx.Done()
+					err = context.Cause(ctx)
+				}
 				return err
 			}
 			rep, _ := Run(ctx, w.req, w.env, w.preflight)
