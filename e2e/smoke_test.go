@@ -122,7 +122,7 @@ func TestAnEngineThatCannotRunATestedPlatformIsSaidBeforeTheBuild(t *testing.T) 
 		repo := s.repo()
 		dir := s.dockerfile("FROM scratch", "COPY Dockerfile /")
 		r := s.build("--platform", "linux/amd64,windows/amd64", "--emulators", "never", "--push", "-t", repo, "--test", "windows/amd64:cmd", dir)
-		s.refused(r, 1, "cannot run programs for windows/amd64", "there are tests", "--test linux/amd64:CMD")
+		s.refused(r, 1, "cannot run programs for windows/amd64", "tests need that", "--test linux/amd64:CMD")
 		s.lacks("the progress", r.err, "exporting")
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	dockercli "github.com/docker/cli/cli"
@@ -168,10 +167,11 @@ func spaceHint(err error) string {
 
 // cannotRunHint returns what to do about platforms that cannot run. It suggests an install, unless one has failed already.
 func cannotRunHint(cannot *preflight.CannotRunError) string {
-	install := "docker multiarch emulators install " + strings.Join(platform.FormatAll(cannot.Platforms), " ")
-	if missing, ok := errors.AsType[*emulation.MissingError](cannot.Err); ok {
-		install = missingHint(missing)
+	missing, tried := errors.AsType[*emulation.MissingError](cannot.Err)
+	if !tried {
+		missing = &emulation.MissingError{Platforms: cannot.Platforms}
 	}
+	install := missingHint(missing)
 	if install != "" {
 		install += "\n      or "
 	}

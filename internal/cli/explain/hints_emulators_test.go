@@ -55,3 +55,10 @@ func TestAPlatformThatCannotRunComesWithTheCommandThatFixesIt(t *testing.T) {
 		})
 	}
 }
+
+func TestNoInstallationIsSuggestedForAPlatformThatNoEmulatorRuns(t *testing.T) {
+	got := Hint(&preflight.CannotRunError{Node: "a", Platforms: clitest.PlatformsOf(t, "windows/amd64"), Tests: true})
+	if want := "test only platforms that the node runs"; !strings.HasPrefix(got, want) {
+		t.Errorf("the hint is %q, want it to begin with %q", got, want)
+	}
+}
