@@ -10,9 +10,9 @@ func (f fault) acts() bool {
 	return f.answer != nil || f.wire != nil || f.build != nil || f.local != nil
 }
 
-// mustPass reports whether a retry within the bounds gives success. The bound is two minutes for the client's own requests, four seconds
-// for the questions before the build, and BuildKit's seven seconds for its uploads. A registry that has not answered yet is not asked again
-// if no connection can be made: its name may be wrong.
+// mustPass reports whether a retry within the bounds gives success. The bound is two minutes for the client's own requests and for pushes,
+// and four seconds for the questions before the build. BuildKit has no bound for a silence. A registry that has not answered yet is not
+// asked again if no connection can be made: its name may be wrong.
 func (c combination) mustPass() bool {
 	merges := strings.Contains(c.scenario.name, "merge")
 	early := slices.Index(phases, c.phase) < slices.Index(phases, steps) // the registries may be asked at the same time
@@ -29,5 +29,5 @@ func (c combination) mustPass() bool {
 	case slices.Index(phases, c.phase) >= slices.Index(phases, prepare), c.count == 1 && c.phase == readBack:
 		return true
 	}
-	return c.sends && c.count > 0
+	return c.sends && c.count > 0 || c.phase == export && c.mends && !c.silent
 }
