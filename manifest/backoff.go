@@ -78,7 +78,7 @@ func (c *Client) askedWait(ctx context.Context, repo reference.Named) time.Durat
 		return 0
 	}
 	defer discard(resp)
-	if !isTransientStatus(resp.StatusCode) {
+	if !registryhttp.IsMomentary(resp.StatusCode) {
 		return 0
 	}
 	wait, _ := registryhttp.RetryAfter(resp.Header, c.opt.Clock.Now())

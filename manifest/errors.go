@@ -15,6 +15,8 @@ import (
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
 // These are the kinds of a registry's refusal; see [Error].
@@ -155,7 +157,7 @@ func kindOf(response *errcode.ErrorResponse) error {
 		return ErrDenied
 	case response.StatusCode == http.StatusNotFound:
 		return ErrNotFound
-	case isTransientStatus(response.StatusCode):
+	case registryhttp.IsMomentary(response.StatusCode):
 		return ErrUnreachable
 	}
 	return nil
@@ -173,7 +175,7 @@ func isStatus(err error) bool {
 // isFinal reports whether an error is the registry's last word: an answer that no repetition would change.
 func isFinal(err error) bool {
 	var response *errcode.ErrorResponse
-	return errors.As(err, &response) && !isTransientStatus(response.StatusCode)
+	return errors.As(err, &response) && !registryhttp.IsMomentary(response.StatusCode)
 }
 
 // missing is the error of a registry that does not show in time what was pushed.

@@ -124,7 +124,7 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch gave := (*gaveUpError)(nil); {
 	case errors.As(err, &gave) && gave.ctx == nil:
 		t.failedHosts.giveUp(req.URL.Host, start, t.clock.Now(), t.policy.MaxWait, err)
-	case err == nil && !isTransientStatus(resp.StatusCode):
+	case err == nil && !registryhttp.IsMomentary(resp.StatusCode):
 		t.failedHosts.answers(req.URL.Host, t.clock.Now())
 	}
 	return resp, err
@@ -169,20 +169,10 @@ func (t *retryTransport) transient(ctx context.Context, resp *http.Response, err
 		return isTransient(err) || t.answered.Load() && isDial(err), err
 	}
 	t.answered.Store(true)
-	if !isTransientStatus(resp.StatusCode) {
+	if !registryhttp.IsMomentary(resp.StatusCode) {
 		return false, nil
 	}
 	return true, responseError(resp)
-}
-
-func isTransientStatus(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return false
-	}
-	return status >= http.StatusInternalServerError
 }
 
 // errSilent ends an attempt that takes too long.

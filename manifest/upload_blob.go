@@ -173,7 +173,7 @@ func isBrokenUpload(err error) bool {
 	case errors.As(err, &source), errors.As(err, &gaveUp):
 		return false
 	case errors.As(err, &response):
-		return isTransientStatus(response.StatusCode) ||
+		return registryhttp.IsMomentary(response.StatusCode) ||
 			hasCode(response, errcode.ErrorCodeBlobUploadUnknown) || hasCode(response, errcode.ErrorCodeBlobUploadInvalid)
 	}
 	return isTransient(err) || isExpired(err)

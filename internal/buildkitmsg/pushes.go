@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
 // PushedTo returns the repository that a solve failed to push to; ok is false for any other error (see [IsPushFailure]).
@@ -76,7 +78,7 @@ func Momentary(err error, logged int) (cause string, ok bool) {
 		}
 	}
 	switch {
-	case isMomentary(status):
+	case registryhttp.IsMomentary(status):
 		return strings.TrimSpace(fmt.Sprintf("answered %d %s", status, http.StatusText(status))), true
 	case hasAny(text, uploadLost):
 		return "does not take a blob while another upload of it is under way", true
@@ -92,14 +94,3 @@ func Momentary(err error, logged int) (cause string, ok bool) {
 }
 
 var urls = regexp.MustCompile(`https?://\S+`)
-
-// isMomentary reports whether an HTTP status is that of a server which cannot serve a request for the moment.
-func isMomentary(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return false
-	}
-	return status >= http.StatusInternalServerError
-}

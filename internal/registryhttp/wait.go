@@ -19,3 +19,15 @@ func RetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool)
 	}
 	return 0, false
 }
+
+// IsMomentary reports whether a status is that of a server which cannot serve a request for the moment, so that the same request may
+// succeed later: 408, 425, 429, and 5xx other than 501 and 505.
+func IsMomentary(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return status >= http.StatusInternalServerError
+}
