@@ -4,12 +4,10 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -354,40 +352,6 @@ func TestABuilderThatIsKilledInAStepOrInTheExportIsNamedAndStartsAgain(t *testin
 	}
 }
 
-// mortalEngine is the engine behind a proxy; kill closes all connections, and no other is accepted.
-func (s *story) mortalEngine() (host string, kill func()) {
-	s.Helper()
-	scheme, address, _ := strings.Cut(s.host, "://")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	s.check(err)
-	var all sync.Map
-	kill = func() {
-		_ = listener.Close() // it may be closed already
-		all.Range(func(conn, _ any) bool {
-			_ = conn.(net.Conn).Close()
-			return true
-		})
-	}
-	s.Cleanup(kill)
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			engine, err := net.Dial(scheme, address)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			all.Store(client, nil)
-			all.Store(engine, nil)
-			go relay(client, engine, new(atomic.Int64))
-		}
-	}()
-	return "tcp://" + listener.Addr().String(), kill
-}
-
 func TestAnEngineThatGoesAwayInAStepOrInTheExportIsNamedAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
@@ -404,7 +368,7 @@ func TestAnEngineThatGoesAwayInAStepOrInTheExportIsNamedAndLeavesNothing(t *test
 		"the export": {[]string{"-t", host + "/e2e/" + random(), s.machines()}, came.Load},
 	} {
 		p.faults.Add(faultregistry.Fault{Match: blobPut.match, Do: holding(&came)})
-		engine, kill := s.mortalEngine()
+		engine, kill := s.proxiedEngine(new(atomic.Int64))
 		running := s.start(call{args: s.buildArgs(append(build.args, "--push")...), env: []string{"DOCKER_HOST=" + engine}})
 		s.eventually(where, func() bool { return build.there() || !running.left() })
 		kill()

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
@@ -61,11 +62,27 @@ func (s *story) behind(repo string) string {
 // far.
 func (s *story) countingEngine() (host string, sent func() int64) {
 	s.Helper()
+	bytes := new(atomic.Int64)
+	host, _ = s.proxiedEngine(bytes)
+	return host, bytes.Load
+}
+
+// proxiedEngine is the engine behind a proxy, which adds the bytes that go to the engine to sent; host is for DOCKER_HOST. kill closes all
+// connections, and no other is accepted.
+func (s *story) proxiedEngine(sent *atomic.Int64) (host string, kill func()) {
+	s.Helper()
 	scheme, address, _ := strings.Cut(s.host, "://")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	s.check(err)
-	s.Cleanup(func() { _ = listener.Close() })
-	bytes := new(atomic.Int64)
+	var all sync.Map
+	kill = func() {
+		_ = listener.Close() // it may be closed already
+		all.Range(func(conn, _ any) bool {
+			_ = conn.(net.Conn).Close()
+			return true
+		})
+	}
+	s.Cleanup(kill)
 	go func() {
 		for {
 			client, err := listener.Accept()
@@ -77,10 +94,12 @@ func (s *story) countingEngine() (host string, sent func() int64) {
 				_ = client.Close()
 				continue
 			}
-			go relay(client, engine, bytes)
+			all.Store(client, nil)
+			all.Store(engine, nil)
+			go relay(client, engine, sent)
 		}
 	}()
-	return "tcp://" + listener.Addr().String(), bytes.Load
+	return "tcp://" + listener.Addr().String(), kill
 }
 
 // relay copies both ways until both sides have ended; each side may end its sending first.
