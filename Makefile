@@ -32,6 +32,9 @@ test-env: ## bring up engines, registry and images for the tests
 unit: ## run the tests that need no engine
 	go test -race -shuffle=on ./...
 
+faults: ## build, push and merge under two thousand combinations of faults and phases, without an engine
+	go test -count=1 ./internal/faultkit
+
 fuzz: ## fuzz every parser of text from outside for a second
 	e2e/env/fuzz.sh
 
@@ -59,4 +62,4 @@ clean-env: ## take down engines and registry, and all they kept
 clean-cache: ## the same, and remove the tools that were built
 	e2e/env/down.sh --cache
 
-.PHONY: help build install cross quickstart test test-env unit fuzz e2e e2e-cross bench lint docs check clean-env clean-cache
+.PHONY: help build install cross quickstart test test-env unit faults fuzz e2e e2e-cross bench lint docs check clean-env clean-cache
