@@ -104,7 +104,7 @@ var faults = []fault{
 			next.ServeHTTP(w, req)
 		}
 	}, passes: true},
-	{name: "token expired", once: func(w *world) { w.tokens.Revoke() }, passes: true},
+	{name: "token expired", once: func(w *world) { w.tokens.Expire() }, passes: true},
 	{name: "login revoked", once: func(w *world) { w.tokens.Revoke(); w.revoked.Store(true) }},
 	{name: "401 at the tag only", answer: faultregistry.Answer(401, "UNAUTHORIZED", "authentication required"), only: faultregistry.TagPut, at: onTags},
 	{name: "403 at the tag only", alike: true, answer: faultregistry.Answer(403, "DENIED", "requested access to the resource is denied"), only: faultregistry.TagPut, at: onTags},

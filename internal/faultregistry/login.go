@@ -3,6 +3,7 @@ package faultregistry
 import (
 	"crypto/rand"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,6 +65,13 @@ func (t *Tokens) Revoke() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.tokens)
+}
+
+// Expire invalidates the tokens that have been used. One that was only just issued has not expired.
+func (t *Tokens) Expire() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.tokens, func(_ string, one *token) bool { return one.uses > 0 })
 }
 
 // ServeHTTP answers as token server and as registry.
