@@ -41,6 +41,21 @@ Dockerfile:5: stage native: RUN go build may use cgo (cgo) [linux/arm64]
 	}
 }
 
+func TestAStageWithoutANameIsNamedByItsPlaceOnce(t *testing.T) {
+	stage := lookahead.Stage{}
+	stage.File, stage.Line = "Dockerfile", 4
+	stage.Why.Check, stage.Why.Message = "result", "it becomes the image's own file system"
+	elsewhere := stage
+	elsewhere.Why.Line = 6
+	got := emulatedStages([]lookahead.Stage{stage, elsewhere})
+	if want := "Dockerfile:4: it becomes the image's own file system"; got[0].String() != want {
+		t.Errorf("got %q, want %q", got[0], want)
+	}
+	if want := "Dockerfile:6: the stage at Dockerfile:4: it becomes the image's own file system"; got[1].String() != want {
+		t.Errorf("got %q, want %q", got[1], want)
+	}
+}
+
 func TestStepsAndStagesOfAPlanAsJSON(t *testing.T) {
 	s := Of(solve.Request{}, clitest.RelocatedOutlook())
 	steps, _ := json.Marshal(s.Steps[2])

@@ -137,10 +137,14 @@ func emulatedStages(stages []lookahead.Stage) (all []diag.Diagnostic) {
 		if s.Relocated || s.Why.Message == "" {
 			continue
 		}
-		all = append(all, diag.Diagnostic{
+		d := diag.Diagnostic{
 			Check: s.Why.Check, Platforms: platform.FormatAll(s.Platforms), File: s.File, Line: cmp.Or(s.Why.Line, s.Line),
-			Message: results.StageText(s.Name, s.File, s.Line) + ": " + s.Why.Message, Fix: results.CrossFix(s.Why),
-		})
+			Message: s.Why.Message, Fix: results.CrossFix(s.Why),
+		}
+		if s.Name != "" || d.Line != s.Line { // otherwise the diagnostic's place names the stage
+			d.Message = results.StageText(s.Name, s.File, s.Line) + ": " + d.Message
+		}
+		all = append(all, d)
 	}
 	return all
 }
