@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
@@ -66,13 +65,10 @@ func (r *nodeRun) cacheSolve(ctx context.Context, opt client.SolveOpt, fn gatewa
 			return err
 		}
 		cause, momentary := symptoms.MomentaryExport(err)
-		if again(afterExport, facts{cancelled: ctx.Err() != nil, busy: momentary && !pauses.Off()}) != pushAgain {
+		if !r.pushesAgain(ctx, pauses, momentary) {
 			return err
 		}
-		err = pauses.Wait(ctx, to, err, func(pause time.Duration) {
-			r.env.Progress.Note(diag.Notef("registry %q %s; exporting the build cache to %s again in %s",
-				reference.Domain(to), cause, reference.FamiliarString(to), pause.Round(time.Second/10)))
-		})
+		err = r.pause(ctx, pauses, to, err, cause, "exporting the build cache to "+reference.FamiliarString(to))
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -103,14 +104,10 @@ func (t *trial) pushAgain(ctx context.Context, symptoms *failure.Symptoms, err e
 	pauses := t.env.Registry.Backoff()
 	for {
 		repository, cause, momentary := symptoms.Momentary(err)
-		if again(afterExport, facts{cancelled: ctx.Err() != nil, busy: momentary && !pauses.Off()}) != pushAgain {
+		if !t.pushesAgain(ctx, pauses, momentary) {
 			return nil, err
 		}
-		repo := t.repository(repository)
-		gaveUp := pauses.Wait(ctx, repo, err, func(pause time.Duration) {
-			t.env.Progress.Note(diag.Notef("registry %q %s; pushing %s again in %s",
-				reference.Domain(repo), cause, platform.Format(t.target), pause.Round(time.Second/10)))
-		})
+		gaveUp := t.pause(ctx, pauses, t.repository(repository), err, cause, "pushing "+platform.Format(t.target))
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -122,6 +119,19 @@ func (t *trial) pushAgain(ctx context.Context, symptoms *failure.Symptoms, err e
 			return resp, nil
 		}
 	}
+}
+
+// pushesAgain reports whether what a registry did not take is sent to it again. momentary: the refusal is of the moment.
+func (r *nodeRun) pushesAgain(ctx context.Context, pauses *manifest.Backoff, momentary bool) bool {
+	return again(afterExport, facts{cancelled: ctx.Err() != nil, busy: momentary && !pauses.Off()}) == pushAgain
+}
+
+// pause waits for a registry, and notes why: cause is what the registry did, and doing names the work that follows the pause. An error says
+// that there is no more waiting; it wraps err.
+func (r *nodeRun) pause(ctx context.Context, pauses *manifest.Backoff, repo reference.Named, err error, cause, doing string) error {
+	return pauses.Wait(ctx, repo, err, func(pause time.Duration) {
+		r.env.Progress.Note(diag.Notef("registry %q %s; %s again in %s", reference.Domain(repo), cause, doing, pause.Round(time.Second/10)))
+	})
 }
 
 // repository returns the repository of the request with a name; the first if none has it.
