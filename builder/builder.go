@@ -16,6 +16,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -28,15 +29,27 @@ const DefaultName = "default"
 // (ActiveOnly with EarlyExit). Older versions were not examined.
 const MinVersion = "v0.20.0"
 
+// Builder is one name for the nodes that a build may use.
+type Builder struct {
+	Name  string
+	Nodes []Endpoint // at least one, in the order in which they were added
+	// DefinedBy is where the builder is defined, for messages: a file, or a variable with an address; "" for
+	// a builder on the engine of the current context, which is made when it is needed.
+	DefinedBy string
+}
+
 // Endpoint is one node as its user named it.
 type Endpoint struct {
 	Builder   string              // the builder that the node belongs to; "": DefaultName
-	Node      string              // the node's own name; "" for a builder's only node
+	Node      string              // the node's own name; "" for the only node of a builder that no file defines
 	Driver    string              // a key of the drivers
 	Address   string              // read by the driver: a Docker context, tcp://…; "": the driver's default
 	Platforms []platform.Platform // the platforms that the user gave; a probe finds out what the node runs
-	Options   map[string]string   // driver options
-	TLS       TLS
+	Options   map[string]string   // driver options, in the words of docker buildx create --driver-opt
+	// Flags and Config are for a buildkitd that the driver starts. If they are set, they take precedence over
+	// those of a Spec.
+	Flags  []string
+	Config buildkitd.UserConfig
 }
 
 // Name is the node's name in messages.
@@ -49,9 +62,6 @@ func (e Endpoint) Name() string {
 	}
 	return DefaultName
 }
-
-// TLS names the files with which a node and its client authenticate each other.
-type TLS struct{ CA, Cert, Key, ServerName string }
 
 // Driver makes the BuildKit of an endpoint ready and connects to it. report gets a line about each step
 // that takes time; it is called from one goroutine at a time and not after Connect has returned. Errors

@@ -30,9 +30,10 @@ func (s *harness) withBuilders() *enginetest.Engine {
 	eng := engine.New(fake.Start(s.T))
 	s.Env.Engine = func() *engine.Engine { return eng }
 	s.Env.Drivers = drivers(s.Env)
-	s.Env.Spec = func(opt cli.ConnectOptions) (builder.Endpoint, builder.Spec, error) {
+	s.Env.Spec = func(opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
 		options, err := container.ParseOptions(opt.Builder.DriverOpts...)
-		return builder.Endpoint{Builder: opt.Builder.Name, Options: options}, builder.Spec{Trusted: opt.Builder.Trusted}, err
+		node := builder.Endpoint{Builder: opt.Builder.Name, Options: options}
+		return builder.Builder{Name: opt.Builder.Name, Nodes: []builder.Endpoint{node}}, builder.Spec{Trusted: opt.Builder.Trusted}, err
 	}
 	return fake
 }

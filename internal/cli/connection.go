@@ -19,7 +19,7 @@ func (c *Connection) Explained(ctx context.Context, err error) error {
 		return err
 	}
 	return &Hinted{
-		Err:  c.Node.Why(ctx),
+		Err:  c.Nodes[0].Why(ctx),
 		Hint: "run the build again: it starts the builder, whose cache has the finished steps; with --jobs, it builds fewer platforms at once",
 	}
 }
@@ -41,17 +41,27 @@ type ConnectOptions struct {
 	Containers bool // emulators are installed for the engine's own containers, too
 }
 
-// Connection is a connection to a builder that is ready.
+// Connection is a connection to the nodes of a builder.
 type Connection struct {
-	Env   solve.Env // without Registry and Progress
-	Node  *builder.Node
+	Env   solve.Env       // without Registry and Progress
+	Nodes []*builder.Node // at least one, in the order of Env.Nodes
 	Close func()
 }
 
-// Image returns the name of the builder's image; "" if it is not known.
-func (c *Connection) Image() string {
-	if c.Node.Engine == nil {
-		return ""
+// Images returns the names of the nodes' images, as far as they are known.
+func (c *Connection) Images() (names []string) {
+	for _, n := range c.Nodes {
+		if n.Engine != nil {
+			names = append(names, n.Engine.Image)
+		}
 	}
-	return c.Node.Engine.Image
+	return names
+}
+
+// Gateway returns the function for the address of the node's host; nil if there are several nodes, whose hosts have different addresses.
+func (c *Connection) Gateway() func(context.Context) (string, error) {
+	if len(c.Nodes) > 1 {
+		return nil
+	}
+	return c.Nodes[0].Gateway
 }

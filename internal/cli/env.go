@@ -48,10 +48,10 @@ type Docker struct {
 	Engine func() *engine.Engine
 	// Drivers are the drivers of builders, by name.
 	Drivers map[string]builder.Driver
-	// Connect makes the builder ready and connects to it.
+	// Connect makes the builder's nodes ready and connects to them.
 	Connect func(context.Context, ConnectOptions) (*Connection, error)
-	// Spec returns the node and the specification that a build or a command asks for.
-	Spec func(ConnectOptions) (builder.Endpoint, builder.Spec, error)
+	// Spec returns the builder and the specification that a build or a command asks for.
+	Spec func(ConnectOptions) (builder.Builder, builder.Spec, error)
 	// Endpoint returns the current Docker context and its engine's address.
 	Endpoint func() (context, host string)
 	// Proxies returns the Docker config's proxies for this engine, by the names of their variables.

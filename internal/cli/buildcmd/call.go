@@ -51,7 +51,7 @@ func ask(ctx context.Context, w *cli.Env, j job, progress *display.Display) ([]s
 		return nil, err
 	}
 	defer conn.Close()
-	if j.request.ExtraHosts, err = buildflags.ResolveGateway(ctx, j.request.ExtraHosts, conn.Node.Gateway); err != nil {
+	if j.request.ExtraHosts, err = buildflags.ResolveGateway(ctx, j.request.ExtraHosts, conn.Gateway()); err != nil {
 		return nil, err
 	}
 	env := conn.Env

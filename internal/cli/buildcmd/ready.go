@@ -67,11 +67,11 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 		return r, err
 	}
 	if j.request.Outputs.Load() != nil {
-		if err := cli.CheckReserved(j.request.Outputs.Load().Names, "--load", r.conn.Image()); err != nil {
+		if err := cli.CheckReserved(j.request.Outputs.Load().Names, "--load", r.conn.Images()...); err != nil {
 			return r, err
 		}
 	}
-	if j.request.ExtraHosts, err = buildflags.ResolveGateway(ctx, j.request.ExtraHosts, r.conn.Node.Gateway); err != nil {
+	if j.request.ExtraHosts, err = buildflags.ResolveGateway(ctx, j.request.ExtraHosts, r.conn.Gateway()); err != nil {
 		return r, err
 	}
 	r.env = r.conn.Env

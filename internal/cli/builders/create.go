@@ -169,9 +169,11 @@ func createSpec(w *cli.Env, o createOptions) (spec container.Spec, err error) {
 		return spec, err
 	}
 	words := cli.BuilderOptions{Name: o.name, Config: o.config, DriverOpts: o.driverOpts, Trusted: trusted}
-	if spec.Endpoint, spec.Spec, err = w.Spec(cli.ConnectOptions{Builder: words, Note: w.Note}); err != nil {
+	b, common, err := w.Spec(cli.ConnectOptions{Builder: words, Note: w.Note})
+	if err != nil {
 		return spec, err
 	}
+	spec.Endpoint, spec.Spec = b.Nodes[0], common
 	if spec.Daemon.Flags, err = buildkitd.ParseFlags(o.flags); err != nil {
 		wrong := &cli.Usage{Err: fmt.Errorf("--buildkitd-flags: %w", err)}
 		if errors.Is(err, buildkitd.ErrConfigFlag) {

@@ -107,7 +107,7 @@ func (s *Harness) connect(ctx context.Context, opt cli.ConnectOptions) (*cli.Con
 		},
 	}
 	return &cli.Connection{
-		Close: func() {}, Node: &builder.Node{Abilities: builder.Abilities{Gateway: gateway}}, Env: solve.Env{Client: "test", Nodes: []solve.Node{node}},
+		Close: func() {}, Nodes: []*builder.Node{{Abilities: builder.Abilities{Gateway: gateway}}}, Env: solve.Env{Client: "test", Nodes: []solve.Node{node}},
 	}, nil
 }
 

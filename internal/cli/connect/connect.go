@@ -40,7 +40,7 @@ func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env
 	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
 	w.Engine = sync.OnceValue(func() *engine.Engine { return engine.New(dockerCLI.Client()) }) // one engine, so that its facts are read once
 	w.Config = dockerCLI.ConfigFile
-	w.Spec = func(opt cli.ConnectOptions) (builder.Endpoint, builder.Spec, error) { return builderSpec(w, opt) }
+	w.Spec = func(opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) { return builderSpec(w, opt) }
 	w.Endpoint = func() (string, string) { return dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host }
 	w.CacheDir = func() string {
 		dir, _ := os.UserCacheDir() // fails only for a user without a home, who has no cache
@@ -82,32 +82,35 @@ func newRegistry(w *cli.Env, info engine.Info, note func(string)) *manifest.Clie
 	})
 }
 
-// connectBuilder makes the builder of a build ready and connects to it.
+// connectBuilder makes the nodes of a build's builder ready and connects to them.
 func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*cli.Connection, error) {
-	endpoint, spec, err := w.Spec(opt)
+	b, spec, err := w.Spec(opt)
 	if err != nil {
 		return nil, err
 	}
 	spec.Permit, spec.Probe = opt.Permit, opt.Probe
-	nodes, err := builder.Open(ctx, w.Drivers, []builder.Endpoint{endpoint}, spec, opt.Note.Say)
+	nodes, err := builder.Open(ctx, w.Drivers, b.Nodes, spec, opt.Note.Say)
 	if err != nil {
 		return nil, err
 	}
-	node := nodes[0]
-	for _, warning := range node.Warnings {
-		opt.Note(diag.Warningf("%s", warning))
+	c := &cli.Connection{Nodes: nodes, Env: solve.Env{Auth: w.Logins().ForBuilder(opt.Note.Say), Client: cli.ClientName()}}
+	var ends []func() diag.Diagnostic
+	for _, n := range nodes {
+		for _, warning := range n.Warnings {
+			opt.Note(diag.Warningf("%s", warning))
+		}
+		c.Env.Nodes = append(c.Env.Nodes, solveNode(n, opt))
+		ends = append(ends, watchDisk(ctx, n.Endpoint.Name(), n.Disk, diskLookAfter))
 	}
-	end := watchDisk(ctx, node.Endpoint.Name(), node.Disk, diskLookAfter)
-	return &cli.Connection{
-		Env:  solve.Env{Auth: w.Logins().ForBuilder(opt.Note.Say), Client: cli.ClientName(), Nodes: []solve.Node{solveNode(node, opt)}},
-		Node: node,
-		Close: func() {
-			if warning := end(); warning.Found() {
+	c.Close = func() {
+		for i, n := range nodes {
+			if warning := ends[i](); warning.Found() {
 				opt.Note(warning)
 			}
-			_ = node.Close()
-		},
-	}, nil
+			_ = n.Close()
+		}
+	}
+	return c, nil
 }
 
 // solveNode returns a node as package solve uses it.
@@ -148,12 +151,22 @@ func installEmulators(ctx context.Context, images trust.Images, note diag.Notes,
 }
 
 // builderSpec returns the builder's specification, from the flags, the Docker config and the build's own references.
-func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec builder.Spec, err error) {
+func builderSpec(w *cli.Env, opt cli.ConnectOptions) (b builder.Builder, spec builder.Spec, err error) {
+	if b, err = w.Builder(opt.Builder.Name); err != nil {
+		return b, spec, err
+	}
 	options, err := container.ParseOptions(opt.Builder.DriverOpts...)
 	if err != nil {
-		return e, spec, &cli.Usage{Err: fmt.Errorf("--driver-opt: %w", err)}
+		return b, spec, &cli.Usage{Err: fmt.Errorf("--driver-opt: %w", err)}
 	}
-	e = builder.Endpoint{Builder: opt.Builder.Name, Driver: container.DriverName, Options: options}
+	if b.DefinedBy == "" {
+		b.Nodes[0].Options = options
+	} else if len(options) > 0 {
+		return b, spec, &cli.Usage{
+			Err:  fmt.Errorf("--driver-opt does not apply to builder %q: its nodes have options of their own, in %s", b.Name, b.DefinedBy),
+			Hint: "change a node with docker multiarch builder create --name " + b.Name + " --node NODE --driver-opt …",
+		}
+	}
 	spec = builder.Spec{
 		Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note.Say), Trusted: opt.Builder.Trusted,
 		Host:   builder.HostNetwork{Requested: opt.Host.RequestedBy != "", For: opt.Host.RequestedBy, PermissionErr: opt.Host.PermissionErr},
@@ -161,17 +174,17 @@ func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec b
 	}
 	if opt.Builder.Config != "" {
 		if spec.Daemon.Config, err = buildkitd.LoadConfig(opt.Builder.Config); err != nil {
-			return e, spec, &cli.Usage{Err: err}
+			return b, spec, &cli.Usage{Err: err}
 		}
 	}
 	var notes []string
 	if spec.Daemon.Certs, notes, err = buildkitd.LoadCerts(cli.CertDirs()...); err != nil {
-		return e, spec, err
+		return b, spec, err
 	}
 	for _, n := range notes {
 		opt.Note.Say(n)
 	}
-	return e, spec, nil
+	return b, spec, nil
 }
 
 // proxies returns the Docker config's proxies for this engine.
