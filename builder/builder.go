@@ -42,6 +42,7 @@ type Builder struct {
 type Endpoint struct {
 	Builder   string              // the builder that the node belongs to; "": DefaultName
 	Node      string              // the node's own name; "" for the only node of a builder that no file defines
+	Index     int                 // another one for each node of a builder, also after nodes have left; in the names of what a driver makes
 	Driver    string              // a key of the drivers
 	Address   string              // read by the driver: a Docker context, tcp://…; "": the driver's default
 	Platforms []platform.Platform // the platforms that the user gave; a probe finds out what the node runs
@@ -61,6 +62,18 @@ func (e Endpoint) Name() string {
 		return e.Builder
 	}
 	return DefaultName
+}
+
+// String names the node, with its builder, at the begin of messages.
+func (e Endpoint) String() string {
+	of := e.Builder
+	if of == "" {
+		of = DefaultName
+	}
+	if e.Node == "" || e.Node == of {
+		return fmt.Sprintf("builder %q", of)
+	}
+	return fmt.Sprintf("builder %q, node %q", of, e.Node)
 }
 
 // Driver makes the BuildKit of an endpoint ready and connects to it. report gets a line about each step

@@ -27,6 +27,9 @@ type Status struct {
 	Created   time.Time
 }
 
+// Endpoint returns the node's endpoint, on the engine that has given the Status.
+func (s Status) Endpoint() Endpoint { return Endpoint{Builder: s.Builder, Index: s.Node, Driver: s.Driver} }
+
 // Details are all known facts about a node. Its lists are sorted.
 type Details struct {
 	Status

@@ -3,10 +3,11 @@
 //
 // # Where the state is
 //
-// All state of a builder is on its engine: the container, its labels (all under
-// "com.docker-multiarch."), the files in it and its volume. There is no file on the client, so no state
-// diverges when two people, two homes or a CI job use one engine, and a builder that was removed by
-// hand is created again. The user's buildx state is neither read nor written.
+// All state of a node is on its engine: the container, its labels (all under
+// "com.docker-multiarch."), the files in it and its volume. So no state diverges when two people, two homes
+// or a CI job use one engine, and a node that was removed by hand is created again. A file on the client
+// (package store) only lists the nodes of builders that have several, or whose engine is not that of the
+// current context.
 //
 // # The loop
 //
@@ -58,12 +59,9 @@ const (
 	stateDir    = "/var/lib/buildkit"
 	hostNetwork = "host"
 
-	// nodeIndex is the index of the only node that a builder has so far.
-	nodeIndex = 0
-
 	labelPrefix   = "com.docker-multiarch."
 	labelBuilder  = labelPrefix + "builder"  // name of the builder
-	labelNode     = labelPrefix + "node"     // index of the node in the builder
+	labelNode     = labelPrefix + "node"     // Index of the endpoint
 	labelDriver   = labelPrefix + "driver"   // how the node runs: DriverName
 	labelSettings = labelPrefix + "settings" // JSON of type settings
 	labelImage    = labelPrefix + "image"    // requested image

@@ -57,7 +57,7 @@ func (k *reconciler) model(ctx context.Context, old observed) (observed, error) 
 	if old.ID != "" {
 		return old, nil
 	}
-	other, err := observe(ctx, k.eng, k.spec.Builder, k.side.other())
+	other, err := observe(ctx, k.eng, k.spec.Endpoint, k.side.other())
 	if err != nil || !other.Ours || other.SettingsProblem != "" {
 		return observed{}, err
 	}
@@ -69,7 +69,7 @@ func (k *reconciler) model(ctx context.Context, old observed) (observed, error) 
 func (k *reconciler) compose(want settings, user buildkitd.UserConfig, image imageFacts) (plan, error) {
 	in := buildkitd.Input{User: user.TOML, Insecure: want.Insecure, Mirrors: want.Mirrors, Certs: k.spec.Daemon.Certs, GC: true}
 	if want.Network == hostNetwork && image.Bridge {
-		in.Bridge = buildkitd.BridgeFor(k.info.ID, k.spec.Builder+string(k.side))
+		in.Bridge = buildkitd.BridgeFor(k.info.ID, k.side.bridge(k.spec.Endpoint))
 	}
 	files, notes, err := buildkitd.Compose(in)
 	if err != nil {
@@ -99,9 +99,9 @@ func (k *reconciler) compose(want settings, user buildkitd.UserConfig, image ima
 		NetworkMode:   container.NetworkMode(want.Network),
 		ExtraHosts:    want.AddHosts,
 		Mounts: []mount.Mount{{
-			Type: mount.TypeVolume, Source: k.side.volume(k.spec.Builder), Target: stateDir,
+			Type: mount.TypeVolume, Source: k.side.volume(k.spec.Endpoint), Target: stateDir,
 			VolumeOptions: &mount.VolumeOptions{Labels: map[string]string{
-				labelBuilder: k.spec.Builder, labelNode: strconv.Itoa(nodeIndex),
+				labelBuilder: k.spec.Builder, labelNode: strconv.Itoa(k.spec.Index),
 			}},
 		}},
 	}
@@ -117,7 +117,7 @@ func (k *reconciler) compose(want settings, user buildkitd.UserConfig, image ima
 func (k *reconciler) labels(want settings, image imageFacts) map[string]string {
 	return map[string]string{
 		labelBuilder:  k.spec.Builder,
-		labelNode:     strconv.Itoa(nodeIndex),
+		labelNode:     strconv.Itoa(k.spec.Index),
 		labelDriver:   DriverName,
 		labelSettings: want.label(),
 		labelImage:    image.Ref,

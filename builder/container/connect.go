@@ -64,7 +64,7 @@ func missingProgram(err error) bool {
 func (k *reconciler) node(have observed, a answer) *Node {
 	w := a.workers[0]
 	n := &Node{
-		Builder:    k.spec.Builder,
+		Endpoint:   k.spec.Endpoint,
 		Container:  k.container(),
 		Image:      have.Image.Ref,
 		ImageID:    have.ImageID,

@@ -81,7 +81,7 @@ func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 // address on loopback (executor/oci/resolvconf.go).
 func (k *reconciler) createContainer(ctx context.Context, p plan, first bool) (id string, err error) {
 	if first {
-		has, err := k.eng.HasVolume(ctx, k.side.volume(k.spec.Builder))
+		has, err := k.eng.HasVolume(ctx, k.side.volume(k.spec.Endpoint))
 		if err != nil {
 			return "", err
 		}
@@ -108,7 +108,7 @@ func (k *reconciler) undo(ctx context.Context, id string) error {
 	if err := k.eng.RemoveContainer(ctx, id); err != nil || !k.made.newVolume {
 		return err
 	}
-	_, err := k.eng.RemoveVolume(ctx, k.side.volume(k.spec.Builder))
+	_, err := k.eng.RemoveVolume(ctx, k.side.volume(k.spec.Endpoint))
 	return ignoreChanged(err)
 }
 

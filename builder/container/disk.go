@@ -15,7 +15,7 @@ import (
 func (n *Node) Disk(ctx context.Context) (builder.Disk, error) {
 	d, err := n.link.target.disk(ctx)
 	if err != nil {
-		return builder.Disk{}, fmt.Errorf("builder %q: %w", n.Builder, err)
+		return builder.Disk{}, fmt.Errorf("%s: %w", n.Endpoint, err)
 	}
 	return d, nil
 }

@@ -43,7 +43,7 @@ func (d Driver) Inspect(ctx context.Context, e builder.Endpoint) ([]builder.Deta
 	if err != nil {
 		return nil, err
 	}
-	return inspect(ctx, eng, e.Builder)
+	return inspect(ctx, eng, e)
 }
 
 // Stop implements [builder.Manager].
@@ -52,7 +52,7 @@ func (d Driver) Stop(ctx context.Context, e builder.Endpoint) (found bool, err e
 	if err != nil {
 		return false, err
 	}
-	return stop(ctx, eng, e.Builder)
+	return stop(ctx, eng, e)
 }
 
 // Remove implements [builder.Manager].
@@ -61,5 +61,5 @@ func (d Driver) Remove(ctx context.Context, e builder.Endpoint, opt builder.Remo
 	if err != nil {
 		return false, err
 	}
-	return remove(ctx, eng, e.Builder, opt.KeepState, opt.Trusted)
+	return remove(ctx, eng, e, opt.KeepState, opt.Trusted)
 }

@@ -43,7 +43,7 @@ type reconciler struct {
 	stopJudging []func()
 }
 
-// kind holds the differences between the callers. [Driver.Connect]'s is the zero value.
+// kind holds the differences between the callers. [Driver.Connect]'s is the zero value, or keeps.
 type kind struct {
 	fresh        bool // a builder that exists is an error
 	keeps        bool // the requested network is for all builds of the builder
@@ -67,12 +67,13 @@ func ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line
 		return nil, nil, err
 	}
 	k := newReconciler(eng, spec, report)
+	k.kind.keeps = spec.hostNetworkOfNode()
 	node, err := k.ensure(ctx)
 	if refused, ok := errors.AsType[refusedError](err); ok {
 		return nil, nil, refused.error
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("builder %q: %w", spec.Builder, err)
+		return nil, nil, fmt.Errorf("%s: %w", spec.Endpoint, err)
 	}
 	return k, node, nil
 }
@@ -84,7 +85,7 @@ func newReconciler(eng *engine.Engine, spec Spec, report func(line string)) *rec
 	}
 	return &reconciler{
 		eng: eng, spec: spec, made: made{started: map[string]bool{}}, judged: map[string]func() error{},
-		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Builder, line)) },
+		say: func(line string) { report(fmt.Sprintf("%s: %s", spec.Endpoint, line)) },
 	}
 }
 
@@ -142,7 +143,7 @@ func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 	})
 	if k.side == onHost && !k.kind.asIs {
 		g.Go(func() (err error) {
-			whole, err = observe(gctx, k.eng, k.spec.Builder, general)
+			whole, err = observe(gctx, k.eng, k.spec.Endpoint, general)
 			return err
 		})
 	}
@@ -164,10 +165,10 @@ func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 
 // observe reads the state of this side of the builder.
 func (k *reconciler) observe(ctx context.Context) (observed, error) {
-	return observe(ctx, k.eng, k.spec.Builder, k.side)
+	return observe(ctx, k.eng, k.spec.Endpoint, k.side)
 }
 
-func (k *reconciler) container() string { return k.side.container(k.spec.Builder) }
+func (k *reconciler) container() string { return k.side.container(k.spec.Endpoint) }
 
 // next decides on the next step.
 func (k *reconciler) next(ctx context.Context, have observed) (step, error) {

@@ -300,8 +300,8 @@ func TestAForeignContainerIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, eerr := w.ensure(t, want{})
-	_, serr := stop(t.Context(), w.eng, "default")
-	_, rerr := remove(t.Context(), w.eng, "default", false, nil)
+	_, serr := stop(t.Context(), w.eng, named("default"))
+	_, rerr := remove(t.Context(), w.eng, named("default"), false, nil)
 	for _, err := range []error{eerr, serr, rerr} {
 		if err == nil || !strings.Contains(err.Error(), "not made by docker multiarch") {
 			t.Errorf("got %v", err)

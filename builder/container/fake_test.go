@@ -167,6 +167,9 @@ func (w *world) said(t *testing.T, want want) (lines []string) {
 	return lines
 }
 
+// named is the only node of a builder.
+func named(name string) builder.Endpoint { return builder.Endpoint{Builder: name} }
+
 // registryConfig is the registry configuration of an engine with these mirrors.
 func registryConfig(mirrors ...string) *registry.ServiceConfig {
 	return &registry.ServiceConfig{Mirrors: mirrors, IndexConfigs: map[string]*registry.IndexInfo{"docker.io": {Mirrors: mirrors}}}

@@ -18,7 +18,7 @@ func FuzzLabels(f *testing.F) {
 		if json.Unmarshal([]byte(text), &labels) != nil {
 			return
 		}
-		st := statusOf("name", labels, container.StateRunning, time.Unix(0, 0))
+		st := statusOf(general, labels, container.StateRunning, time.Unix(0, 0))
 		if st.Builder != labels[labelBuilder] {
 			t.Errorf("builder %q", st.Builder)
 		}

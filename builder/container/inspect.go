@@ -18,12 +18,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// inspect describes a builder's containers, in the order of [List]; the result is empty if the builder
+// inspect describes a node's containers, in the order of [List]; the result is empty if the node
 // does not exist. A running BuildKit is asked for the facts that only it knows. If it does not answer,
 // those fields stay empty, without an error.
-func inspect(ctx context.Context, eng *engine.Engine, name string) (all []builder.Details, err error) {
+func inspect(ctx context.Context, eng *engine.Engine, e builder.Endpoint) (all []builder.Details, err error) {
 	for _, s := range sides() {
-		d, found, err := inspectSide(ctx, eng, name, s)
+		d, found, err := inspectSide(ctx, eng, e, s)
 		if err != nil {
 			return nil, err
 		}
@@ -34,13 +34,13 @@ func inspect(ctx context.Context, eng *engine.Engine, name string) (all []builde
 	return all, nil
 }
 
-func inspectSide(ctx context.Context, eng *engine.Engine, name string, s side) (d builder.Details, found bool, err error) {
-	c, found, err := ownContainer(ctx, eng, name, s)
+func inspectSide(ctx context.Context, eng *engine.Engine, e builder.Endpoint, s side) (d builder.Details, found bool, err error) {
+	c, found, err := ownContainer(ctx, eng, e, s)
 	if err != nil || !found {
 		return builder.Details{}, false, err
 	}
 	created, _ := time.Parse(time.RFC3339Nano, c.Created)
-	have := convert(c, name)
+	have := convert(c, e)
 	d = builder.Details{
 		Status:     statusOf(s, c.Config.Labels, have.State, created),
 		Proxies:    map[string]string{},
@@ -104,12 +104,13 @@ func readConfig(ctx context.Context, eng *engine.Engine, id string) (string, err
 
 // Platforms asks a running node which platforms its BuildKit runs, native first.
 func Platforms(ctx context.Context, eng *engine.Engine, st builder.Status) ([]ocispecs.Platform, error) {
-	side, _ := sideOf(st.Builder, st.Container)
-	c, found, err := ownContainer(ctx, eng, st.Builder, side)
+	e := st.Endpoint()
+	side, _ := sideOf(e, st.Container)
+	c, found, err := ownContainer(ctx, eng, e, side)
 	if err != nil {
 		return nil, err
 	}
-	if have := convert(c, st.Builder); found && have.running() {
+	if have := convert(c, e); found && have.running() {
 		a, err := (target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())}).ask(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("builder %q: %w", st.Builder, err)

@@ -26,7 +26,7 @@ func List(ctx context.Context, eng *engine.Engine) ([]builder.Status, error) {
 		if c.Labels[labelPart] != "" || len(c.Names) == 0 {
 			continue
 		}
-		s, ok := sideOf(c.Labels[labelBuilder], strings.TrimPrefix(c.Names[0], "/"))
+		s, ok := sideOf(endpointOf(c.Labels), strings.TrimPrefix(c.Names[0], "/"))
 		if !ok {
 			continue // a container that is being prepared
 		}
@@ -38,12 +38,19 @@ func List(ctx context.Context, eng *engine.Engine) ([]builder.Status, error) {
 	return out, nil
 }
 
+// endpointOf returns the endpoint that a container was made for, as far as its labels say.
+func endpointOf(labels map[string]string) builder.Endpoint {
+	e := builder.Endpoint{Builder: labels[labelBuilder]}
+	e.Index, _ = strconv.Atoi(labels[labelNode]) // 0 if the label was written by hand
+	return e
+}
+
 func statusOf(side side, labels map[string]string, state container.ContainerState, created time.Time) builder.Status {
-	name := side.container(labels[labelBuilder])
-	node, _ := strconv.Atoi(labels[labelNode]) // 0 if the label was written by hand
+	e := endpointOf(labels)
+	name := side.container(e)
 	s, _ := parseSettings(labels[labelSettings])
 	st := builder.Status{
-		Builder: labels[labelBuilder], Node: node, OnHost: side == onHost, Driver: labels[labelDriver], Container: name,
+		Builder: e.Builder, Node: e.Index, OnHost: side == onHost, Driver: labels[labelDriver], Container: name,
 		State: string(state), Image: labels[labelImage], BuildKit: labels[labelVersion],
 		Network: s.Network, Volume: volumeName(name), Fixed: s.Fixed, Flags: s.Flags, Options: map[string]string{}, Created: created,
 	}

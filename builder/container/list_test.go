@@ -58,7 +58,7 @@ func TestInspectTellsAllAndNoSecret(t *testing.T) {
 		Proxies: map[string]string{"HTTP_PROXY": "http://u:secret@p"}, Certs: buildkitd.Certs{"r": {"ca.crt": []byte("CA")}},
 		Config: buildkitd.UserConfig{TOML: []byte("debug = true\n")},
 	})
-	all, err := inspect(t.Context(), w.eng, "default")
+	all, err := inspect(t.Context(), w.eng, named("default"))
 	if err != nil || len(all) != 1 {
 		t.Fatal(all, err)
 	}
@@ -84,7 +84,7 @@ func TestInspectTellsAllAndNoSecret(t *testing.T) {
 	if ps, err := Platforms(t.Context(), w.eng, got.Status); len(ps) != 2 || err != nil {
 		t.Errorf("the platforms are %v, %v", ps, err)
 	}
-	if all, err := inspect(t.Context(), w.eng, "other"); len(all) > 0 || err != nil {
+	if all, err := inspect(t.Context(), w.eng, named("other")); len(all) > 0 || err != nil {
 		t.Error(all, err)
 	}
 }
@@ -99,7 +99,7 @@ func TestRemoveTakesTheVolumeUnlessItIsToStay(t *testing.T) {
 	if _, err := w.eng.CreateContainer(t.Context(), left); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := remove(t.Context(), w.eng, "default", true, nil); !found || err != nil {
+	if found, err := remove(t.Context(), w.eng, named("default"), true, nil); !found || err != nil {
 		t.Fatal(found, err)
 	}
 	if n := len(w.fake.Containers()); n != 0 {
@@ -107,7 +107,7 @@ func TestRemoveTakesTheVolumeUnlessItIsToStay(t *testing.T) {
 	}
 	// The volume still exists: removing it counts as found.
 	for _, want := range []bool{true, false} {
-		if found, err := remove(t.Context(), w.eng, "default", false, nil); found != want || err != nil {
+		if found, err := remove(t.Context(), w.eng, named("default"), false, nil); found != want || err != nil {
 			t.Errorf("found %t, %v", found, err)
 		}
 	}
@@ -116,11 +116,11 @@ func TestRemoveTakesTheVolumeUnlessItIsToStay(t *testing.T) {
 func TestStopStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if found, err := stop(t.Context(), w.eng, "default"); found || err != nil {
+	if found, err := stop(t.Context(), w.eng, named("default")); found || err != nil {
 		t.Error(found, err)
 	}
 	w.mustEnsure(t, want{})
-	if found, err := stop(t.Context(), w.eng, "default"); !found || err != nil {
+	if found, err := stop(t.Context(), w.eng, named("default")); !found || err != nil {
 		t.Error(found, err)
 	}
 	if c := w.only(t); c.Status != container.StateExited {

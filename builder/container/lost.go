@@ -21,7 +21,7 @@ func (n *Node) lost(ctx context.Context) error {
 	case c.State != nil && !c.State.Running:
 		why = fmt.Sprintf("its container ended with status %d", c.State.ExitCode)
 	}
-	return fmt.Errorf("builder %q was lost during the build: %s", n.Builder, why)
+	return fmt.Errorf("%s was lost during the build: %s", n.Endpoint, why)
 }
 
 // ended observes the container until it has ended, for a second at most: the engine notices the end a

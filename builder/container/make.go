@@ -26,7 +26,7 @@ func Create(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateOption
 		return err
 	}
 	if err := createSides(ctx, eng, spec, opt, report); err != nil {
-		return fmt.Errorf("builder %q: %w", spec.Builder, err)
+		return fmt.Errorf("%s: %w", spec.Endpoint, err)
 	}
 	return nil
 }
@@ -36,7 +36,7 @@ func createSides(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateO
 	if err := eng.Answers(ctx); err != nil {
 		return err
 	}
-	other, err := observe(ctx, eng, spec.Builder, onHost)
+	other, err := observe(ctx, eng, spec.Endpoint, onHost)
 	if err != nil {
 		return err
 	}

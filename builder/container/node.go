@@ -10,6 +10,7 @@ import (
 
 	bkclient "github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -17,7 +18,7 @@ import (
 // Node is one BuildKit that answers. Its fields describe it as it was when it
 // was connected to; they are the caller's to read. It is safe for concurrent use.
 type Node struct {
-	Builder   string
+	Endpoint  builder.Endpoint
 	Container string
 	Image     string              // as requested
 	ImageID   string              // as the engine shows it; verified (see package trust)
@@ -51,7 +52,7 @@ func (n *Node) Client() (*bkclient.Client, error) {
 	n.link.mu.Lock()
 	defer n.link.mu.Unlock()
 	if n.link.client == nil {
-		return nil, fmt.Errorf("builder %q: the connection has been closed", n.Builder)
+		return nil, fmt.Errorf("%s: the connection has been closed", n.Endpoint)
 	}
 	return n.link.client, nil
 }
@@ -61,11 +62,11 @@ func (n *Node) Client() (*bkclient.Client, error) {
 func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
 	res, err := n.link.target.eng.Exec(ctx, n.link.target.id, []string{"/bin/sh", "-c", script}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("builder %q: %w", n.Builder, err)
+		return nil, fmt.Errorf("%s: %w", n.Endpoint, err)
 	}
 	if res.ExitCode != 0 {
 		stderr := strings.TrimSpace(string(res.Stderr))
-		return res.Stdout, fmt.Errorf("builder %q: a script ended with status %d: %w", n.Builder, res.ExitCode, errors.New(cmp.Or(stderr, "none")))
+		return res.Stdout, fmt.Errorf("%s: a script ended with status %d: %w", n.Endpoint, res.ExitCode, errors.New(cmp.Or(stderr, "none")))
 	}
 	return res.Stdout, nil
 }

@@ -29,15 +29,15 @@ type observed struct {
 func (o observed) running() bool { return o.State == container.StateRunning }
 
 // observe reads the engine's state once.
-func observe(ctx context.Context, eng *engine.Engine, builder string, s side) (observed, error) {
-	c, found, err := eng.InspectContainer(ctx, s.container(builder))
+func observe(ctx context.Context, eng *engine.Engine, e builder.Endpoint, s side) (observed, error) {
+	c, found, err := eng.InspectContainer(ctx, s.container(e))
 	if err != nil || !found {
 		return observed{}, err
 	}
-	return convert(c, builder), nil
+	return convert(c, e), nil
 }
 
-func convert(c container.InspectResponse, builder string) observed {
+func convert(c container.InspectResponse, e builder.Endpoint) observed {
 	o := observed{ID: c.ID, ImageID: c.Image, Restarts: c.RestartCount}
 	if c.State != nil {
 		o.State, o.ExitCode, o.OOMKilled, o.PID = c.State.Status, c.State.ExitCode, c.State.OOMKilled, c.State.Pid
@@ -46,7 +46,7 @@ func convert(c container.InspectResponse, builder string) observed {
 		return o
 	}
 	labels := c.Config.Labels
-	o.Ours = labels[labelBuilder] == builder && labels[labelPart] == "" && c.HostConfig != nil && c.HostConfig.Privileged
+	o.Ours = labels[labelBuilder] == e.Builder && labels[labelPart] == "" && c.HostConfig != nil && c.HostConfig.Privileged
 	o.Image = factsFromLabels(labels)
 	s, err := parseSettings(labels[labelSettings])
 	if err != nil {
@@ -57,17 +57,17 @@ func convert(c container.InspectResponse, builder string) observed {
 	return o
 }
 
-// ownContainer finds a side of a builder and refuses a container that is not ours.
-func ownContainer(ctx context.Context, eng *engine.Engine, name string, s side) (c container.InspectResponse, found bool, err error) {
-	if err := builder.CheckName(name); err != nil {
+// ownContainer finds a side of a node and refuses a container that is not ours.
+func ownContainer(ctx context.Context, eng *engine.Engine, e builder.Endpoint, s side) (c container.InspectResponse, found bool, err error) {
+	if err := builder.CheckName(e.Builder); err != nil {
 		return c, false, err
 	}
-	c, found, err = eng.InspectContainer(ctx, s.container(name))
+	c, found, err = eng.InspectContainer(ctx, s.container(e))
 	if err != nil || !found {
 		return c, false, err
 	}
-	if !convert(c, name).Ours {
-		return c, false, &ForeignError{s.container(name)}
+	if !convert(c, e).Ours {
+		return c, false, &ForeignError{s.container(e)}
 	}
 	return c, true, nil
 }

@@ -26,14 +26,14 @@ type OpenOptions struct {
 	Report  func(line string) // as in builder.Driver
 }
 
-// Open connects to one of a builder's containers as it is, whatever settings a build would request. If
+// Open connects to one of a node's containers as it is, whatever settings a build would request. If
 // the container does not run, Open starts it, and Close stops it again. found is false when there is
 // none.
-func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions) (o *Opened, found bool, err error) {
-	if err := builder.CheckName(name); err != nil {
+func Open(ctx context.Context, eng *engine.Engine, e builder.Endpoint, opt OpenOptions) (o *Opened, found bool, err error) {
+	if err := builder.CheckName(e.Builder); err != nil {
 		return nil, false, err
 	}
-	spec := Spec{Endpoint: builder.Endpoint{Builder: name}, Spec: builder.Spec{BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}}
+	spec := Spec{Endpoint: e, Spec: builder.Spec{BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}}
 	k := newReconciler(eng, spec.withDefaults(), opt.Report)
 	k.kind.asIs = true
 	if opt.OnHost {
@@ -44,7 +44,7 @@ func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions)
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, true, errors.Join(fmt.Errorf("builder %q: %w", name, err), k.stopIfIdle(ctx))
+		return nil, true, errors.Join(fmt.Errorf("%s: %w", e, err), k.stopIfIdle(ctx))
 	}
 	return &Opened{node, k}, true, nil
 }

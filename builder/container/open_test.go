@@ -27,7 +27,7 @@ func TestCreateMakesABuilderThatDoesNotRunYet(t *testing.T) {
 	if d := cmp.Diff([]string{"--config", "/etc/buildkit/buildkitd.toml", "--debug"}, c.Config.Cmd); d != "" {
 		t.Error(d)
 	}
-	all, err := inspect(t.Context(), w.eng, "b")
+	all, err := inspect(t.Context(), w.eng, named("b"))
 	if err != nil || len(all) != 1 || !cmp.Equal(all[0].Fixed, []string{"linux/arm64"}) || !cmp.Equal(all[0].Flags, []string{"--debug"}) {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -65,7 +65,7 @@ func TestABuilderThatCannotStartIsNotLeftBehindByCreate(t *testing.T) {
 	}
 	w.crash.Store(false)
 	w.mustEnsure(t, want{})
-	if _, err := remove(t.Context(), w.eng, "default", true, nil); err != nil {
+	if _, err := remove(t.Context(), w.eng, named("default"), true, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.crash.Store(true)
@@ -80,7 +80,7 @@ func TestABuilderThatCannotStartIsNotLeftBehindByCreate(t *testing.T) {
 func TestAStoppedBuilderIsOpenedAndStoppedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if _, found, err := Open(t.Context(), w.eng, "default", OpenOptions{}); found || err != nil {
+	if _, found, err := Open(t.Context(), w.eng, named("default"), OpenOptions{}); found || err != nil {
 		t.Error(found, err)
 	}
 	w.mustEnsure(t, want{Options: Options{"memory": "1g"}, Certs: buildkitd.Certs{"r": {"ca.crt": []byte("CA")}}})
@@ -89,7 +89,7 @@ func TestAStoppedBuilderIsOpenedAndStoppedAgain(t *testing.T) {
 		container.StateExited: container.StateExited, container.StateCreated: container.StateExited, container.StateRunning: container.StateRunning,
 	} {
 		w.fake.Set(id, func(c *enginetest.Container) { c.Status = state })
-		o, found, err := Open(t.Context(), w.eng, "default", OpenOptions{})
+		o, found, err := Open(t.Context(), w.eng, named("default"), OpenOptions{})
 		if err != nil || !found {
 			t.Fatal(found, err)
 		}
@@ -113,7 +113,7 @@ func TestABuilderThatIsInUseAgainIsNotStopped(t *testing.T) {
 	w := newWorld(t)
 	w.mustEnsure(t, want{})
 	w.fake.Set(w.only(t).ID, func(c *enginetest.Container) { c.Status = container.StateExited })
-	o, _, err := Open(t.Context(), w.eng, "default", OpenOptions{})
+	o, _, err := Open(t.Context(), w.eng, named("default"), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,11 +139,11 @@ func TestABridgeOfABuilderThatDoesNotRunIsRemovedFromItsHost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustEnsure(t, want{Network: "host"})
-	if _, err := stop(t.Context(), w.eng, "default"); err != nil {
+	if _, err := stop(t.Context(), w.eng, named("default")); err != nil {
 		t.Fatal(err)
 	}
 	before := len(w.fake.Calls())
-	if _, err := remove(t.Context(), w.eng, "default", false, nil); err != nil {
+	if _, err := remove(t.Context(), w.eng, named("default"), false, nil); err != nil {
 		t.Fatal(err)
 	}
 	created := 0

@@ -112,7 +112,7 @@ func TestStopRemoveAndExistsAreAboutBothContainers(t *testing.T) {
 	w := newWorld(t)
 	w.mustEnsure(t, want{})
 	w.mustEnsure(t, want{Network: "host"})
-	if found, err := stop(t.Context(), w.eng, "default"); !found || err != nil {
+	if found, err := stop(t.Context(), w.eng, named("default")); !found || err != nil {
 		t.Error(found, err)
 	}
 	for _, c := range w.fake.Containers() {
@@ -123,18 +123,18 @@ func TestStopRemoveAndExistsAreAboutBothContainers(t *testing.T) {
 	if err := Create(t.Context(), w.eng, want{Flags: []string{"--debug"}}.spec(), CreateOptions{Change: true}, nil); err != nil {
 		t.Fatal(err)
 	}
-	all, err := inspect(t.Context(), w.eng, "default")
+	all, err := inspect(t.Context(), w.eng, named("default"))
 	if err != nil || len(all) != 2 || len(all[0].Flags) != 1 || len(all[1].Flags) != 1 || all[0].Network != "" || all[1].Network != "host" || !all[1].OnHost {
 		t.Errorf("changed: %+v, %v", all, err)
 	}
-	if found, err := remove(t.Context(), w.eng, "default", false, nil); !found || err != nil {
+	if found, err := remove(t.Context(), w.eng, named("default"), false, nil); !found || err != nil {
 		t.Error(found, err)
 	}
 	if n, v := len(w.fake.Containers()), w.fake.Volumes(); n != 0 || len(v) != 0 {
 		t.Errorf("%d containers and the volumes %q are left", n, v)
 	}
 	w.mustEnsure(t, want{Network: "host"})
-	if found, err := Exists(t.Context(), w.eng, "default"); !found || err != nil {
+	if found, err := Exists(t.Context(), w.eng, named("default")); !found || err != nil {
 		t.Error(found, err)
 	}
 	if err := Create(t.Context(), w.eng, want{}.spec(), CreateOptions{}, nil); !errors.Is(err, ErrExists) {

@@ -25,6 +25,12 @@ func (s Spec) withDefaults() Spec {
 	if s.Builder == "" {
 		s.Builder = builder.DefaultName
 	}
+	if len(s.Flags) > 0 {
+		s.Daemon.Flags = s.Flags
+	}
+	if s.Config.TOML != nil {
+		s.Daemon.Config = s.Config
+	}
 	if s.MinVersion == "" {
 		s.MinVersion = builder.MinVersion
 	}
@@ -79,6 +85,11 @@ func requestedSettings(s Spec, info engine.Info) settings {
 // images returns the engine's images, with the caller's texts.
 func (s Spec) images(eng *engine.Engine) trust.Images {
 	return trust.Images{Engine: eng, Trusted: s.Trusted, Auth: s.Auth}
+}
+
+// hostNetworkOfNode reports whether the node was defined with the host's network, so that all builds have it.
+func (s Spec) hostNetworkOfNode() bool {
+	return s.Node != "" && (s.Options[optNetwork] == hostNetwork || len(s.Config.LoopbackMirrors()) > 0)
 }
 
 // needsHostNetwork reports whether this build asks for the host's network; reason is for messages

@@ -74,8 +74,8 @@ func (k *reconciler) orTrust(err error, old observed) error {
 }
 
 // mayRun returns nil if a container's image may run with privileges.
-func mayRun(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string, trusted []digest.Digest) bool {
-	return Spec{Spec: builder.Spec{Trusted: trusted}}.images(eng).Check(ctx, c.Image, wantedImage(convert(c, name))) == nil
+func mayRun(ctx context.Context, eng *engine.Engine, c container.InspectResponse, e builder.Endpoint, trusted []digest.Digest) bool {
+	return Spec{Spec: builder.Spec{Trusted: trusted}}.images(eng).Check(ctx, c.Image, wantedImage(convert(c, e))) == nil
 }
 
 // Image is the image that a builder's container was made from.
@@ -85,19 +85,19 @@ type Image struct {
 	Basis trust.Basis
 }
 
-// ImageOf returns a builder's image and why it may run with privileges, if it may. found is false when
-// there is no such builder.
-func ImageOf(ctx context.Context, images trust.Images, name string) (img Image, found bool, err error) {
+// ImageOf returns a node's image and why it may run with privileges, if it may. found is false when
+// there is no such node.
+func ImageOf(ctx context.Context, images trust.Images, e builder.Endpoint) (img Image, found bool, err error) {
 	var c container.InspectResponse
 	for _, s := range sides() {
-		if c, found, err = ownContainer(ctx, images.Engine, name, s); err != nil || found {
+		if c, found, err = ownContainer(ctx, images.Engine, e, s); err != nil || found {
 			break
 		}
 	}
 	if err != nil || !found {
 		return Image{}, false, err
 	}
-	have := convert(c, name)
+	have := convert(c, e)
 	img = Image{Ref: wantedImage(have), ID: have.ImageID}
 	img.Basis, err = images.Judge(ctx, img.ID, img.Ref)
 	return img, true, err

@@ -37,7 +37,7 @@ func TestABuilderGoesOnOnlyIfItsImagePasses(t *testing.T) {
 		if _, err := w.ensure(t, want{}); !errors.As(err, new(*trust.UnprovenError)) {
 			t.Errorf("%s: got %v", state, err)
 		}
-		if _, _, err := Open(t.Context(), w.eng, "default", OpenOptions{}); !errors.As(err, new(*trust.UnprovenError)) {
+		if _, _, err := Open(t.Context(), w.eng, named("default"), OpenOptions{}); !errors.As(err, new(*trust.UnprovenError)) {
 			t.Errorf("%s, opened as it is: got %v", state, err)
 		}
 		if c := w.only(t); c.ID != old || c.Starts != 1 || c.Status != state {

@@ -20,7 +20,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 func main() {
@@ -52,8 +51,7 @@ func run() int {
 	return explain.Error(w.Err, w.Answered("docker multiarch", err))
 }
 
-// drivers returns the drivers of builders by name. There is one so far: containers on the engine of the current context.
+// drivers returns the drivers of builders by name.
 func drivers(w *cli.Env) map[string]builder.Driver {
-	current := func(string) (*engine.Engine, error) { return w.Engine(), nil }
-	return map[string]builder.Driver{container.DriverName: container.Driver{Engine: current}}
+	return map[string]builder.Driver{container.DriverName: container.Driver{Engine: w.EngineAt}}
 }

@@ -46,6 +46,9 @@ type Streams struct {
 type Docker struct {
 	// Engine returns the Docker Engine of the current context.
 	Engine func() *engine.Engine
+	// EngineAt returns the Docker Engine of a context, or at an address such as ssh://host; "" is that of the current context. Each
+	// is opened once.
+	EngineAt func(address string) (*engine.Engine, error)
 	// Drivers are the drivers of builders, by name.
 	Drivers map[string]builder.Driver
 	// Connect makes the builder's nodes ready and connects to them.

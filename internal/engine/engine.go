@@ -45,6 +45,17 @@ func New(api client.APIClient) *Engine {
 	return newEngine(api, newWatch(api))
 }
 
+// At is New for an engine whose user calls it by another address than its client. Over ssh, for instance, the client has a placeholder.
+func At(address string, api client.APIClient) *Engine { return New(addressed{api, address}) }
+
+type addressed struct {
+	client.APIClient
+	address string
+}
+
+// DaemonHost implements [client.APIClient].
+func (a addressed) DaemonHost() string { return a.address }
+
 func newEngine(api client.APIClient, w watch) *Engine {
 	return &Engine{api: api, watch: w}
 }

@@ -90,7 +90,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	}
 	_, endpoint := w.Endpoint()
 	row := inspectRow(all, endpoint, current)
-	if img, _, err := container.ImageOf(ctx, w.Images(eng, trusted), name); err == nil {
+	if img, _, err := container.ImageOf(ctx, w.Images(eng, trusted), e); err == nil {
 		row.Nodes[0].ImageTrust = cli.BasisText(img)
 	}
 	if status, err := probeAll(ctx, eng, all[0]); err == nil { // all are on one kernel

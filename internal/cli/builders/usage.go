@@ -232,7 +232,7 @@ func withBuilder(ctx context.Context, w *cli.Env, b opening, work func(context.C
 func withNode(
 	ctx context.Context, eng *engine.Engine, name string, opt container.OpenOptions, work func(context.Context, *bkclient.Client) error,
 ) (found bool, err error) {
-	o, found, err := container.Open(ctx, eng, name, opt)
+	o, found, err := container.Open(ctx, eng, builder.Endpoint{Builder: name}, opt)
 	if err != nil || !found {
 		return false, err
 	}

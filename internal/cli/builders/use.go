@@ -43,7 +43,7 @@ func useBuilder(ctx context.Context, w *cli.Env, name string, global bool) error
 	if err != nil {
 		return err
 	}
-	found, err := container.Exists(ctx, eng, name)
+	found, err := container.Exists(ctx, eng, builder.Endpoint{Builder: name})
 	if err != nil {
 		return err
 	}

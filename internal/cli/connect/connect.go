@@ -38,7 +38,10 @@ import (
 func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env {
 	// The progress display needs the file itself to recognise a terminal.
 	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
-	w.Engine = sync.OnceValue(func() *engine.Engine { return engine.New(dockerCLI.Client()) }) // one engine, so that its facts are read once
+	opened := &engines{docker: dockerCLI}
+	w.Engine = sync.OnceValue(opened.current) // one engine, so that its facts are read once
+	w.EngineAt = opened.at
+	opened.first = w.Engine
 	w.Config = dockerCLI.ConfigFile
 	w.Spec = func(opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) { return builderSpec(w, opt) }
 	w.Endpoint = func() (string, string) { return dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host }

@@ -62,7 +62,7 @@ func checkBuilders(ctx context.Context, w *cli.Env) []check {
 			name += " on the host's network"
 		}
 		c := check{Name: "builder", Grade: gradeOK, Detail: fmt.Sprintf("%s: %s, BuildKit %s, image %s", name, b.State, cli.OrDash(b.BuildKit), b.Image)}
-		if img, _, err := container.ImageOf(ctx, images, b.Builder); err == nil {
+		if img, _, err := container.ImageOf(ctx, images, b.Endpoint()); err == nil {
 			c.Detail += ", " + cli.BasisText(img)
 			if img.Basis == trust.None {
 				c.Grade = gradeWarning

@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
@@ -183,12 +184,12 @@ func reachTrusted(ctx context.Context, w *cli.Env, trust []string) (*kernel, err
 // default image, which it pulls if necessary.
 func (k *kernel) trustImage(ctx context.Context, w *cli.Env, trusted []digest.Digest) error {
 	k.images = w.Images(k.eng, trusted)
-	names, err := k.builders(ctx, w)
+	nodes, err := k.builders(ctx, w)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		img, found, err := container.ImageOf(ctx, k.images, name)
+	for _, e := range nodes {
+		img, found, err := container.ImageOf(ctx, k.images, e)
 		if err != nil || !found || img.Basis == trust.None {
 			continue // another builder may have a trusted image
 		}
@@ -213,20 +214,21 @@ func (k *kernel) trustImage(ctx context.Context, w *cli.Env, trusted []digest.Di
 	return err
 }
 
-// builders returns the builders of the engine, the one in use first.
-func (k *kernel) builders(ctx context.Context, w *cli.Env) ([]string, error) {
+// builders returns the nodes on the engine, those of the builder in use first.
+func (k *kernel) builders(ctx context.Context, w *cli.Env) (nodes []builder.Endpoint, err error) {
 	prefer, err := w.BuilderFor("")
 	if err != nil {
 		return nil, err
 	}
 	list, err := container.List(ctx, k.eng)
-	names := []string{prefer}
-	for _, b := range list {
-		if b.Builder != prefer {
-			names = append(names, b.Builder)
+	for _, preferred := range []bool{true, false} {
+		for _, b := range list {
+			if (b.Builder == prefer) == preferred {
+				nodes = append(nodes, b.Endpoint())
+			}
 		}
 	}
-	return names, err
+	return nodes, err
 }
 
 func (k *kernel) use(image string) { k.image, k.observe.Image = image, image }
