@@ -23,7 +23,7 @@ func TestParseOptions(t *testing.T) {
 
 func TestParseOptionsRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"memori=4g":                   `unknown driver option "memori": known are allow-untrusted-image, cgroup-parent, cpu-period`,
+		"memori=4g":                   `unknown driver option "memori": did you mean "memory"?`,
 		"default-load=true":           `driver option "default-load": invalid value "true": it is always false: a build loads its result on request only`,
 		"allow-untrusted-image=false": "it is always true",
 		"env.=x":                      `unknown driver option "env."`,

@@ -1,7 +1,6 @@
 package container
 
 import (
-	"encoding/csv"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // Options are driver options, as the peer's docker-container driver names them,
@@ -59,23 +60,11 @@ func OptionNames() []string {
 // ParseOptions reads values of --driver-opt: each a CSV list of key=value. Of a
 // repeated key the last counts. An unknown key is refused with the known ones.
 func ParseOptions(lists ...string) (Options, error) {
-	opts := Options{}
-	for _, list := range lists {
-		if strings.TrimSpace(list) == "" {
-			continue
-		}
-		fields, err := csv.NewReader(strings.NewReader(list)).Read()
-		if err != nil {
-			return nil, fmt.Errorf("driver option %q: %w", list, err)
-		}
-		for _, f := range fields {
-			k, v, ok := strings.Cut(f, "=")
-			if !ok {
-				return nil, fmt.Errorf("driver option %q is not of the form key=value", f)
-			}
-			opts[k] = v
-		}
+	split, err := builder.SplitOptions(lists...)
+	if err != nil {
+		return nil, err
 	}
+	opts := Options(split)
 	// Applying the options to an empty configuration checks them.
 	if err := opts.apply(&container.Config{}, &container.HostConfig{}); err != nil {
 		return nil, err
@@ -93,7 +82,7 @@ func (o Options) apply(c *container.Config, h *container.HostConfig) error {
 		}
 		set, ok := table[k]
 		if !ok {
-			return fmt.Errorf("unknown driver option %q: known are %s", k, strings.Join(OptionNames(), ", "))
+			return builder.UnknownOption(k, OptionNames())
 		}
 		if err := set(o[k], c, h); err != nil {
 			return fmt.Errorf("driver option %q: invalid value %q: %w", k, o[k], err)

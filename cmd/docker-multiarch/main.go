@@ -17,6 +17,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/remote"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
@@ -53,5 +54,8 @@ func run() int {
 
 // drivers returns the drivers of builders by name.
 func drivers(w *cli.Env) map[string]builder.Driver {
-	return map[string]builder.Driver{container.DriverName: container.Driver{Engine: w.EngineAt}}
+	return map[string]builder.Driver{
+		container.DriverName: container.Driver{Engine: w.EngineAt},
+		remote.DriverName:    remote.Driver{},
+	}
 }

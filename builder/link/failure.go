@@ -1,0 +1,161 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// dialError is a failure to connect.
+type dialError struct{ error }
+
+func (e *dialError) Unwrap() error { return e.error }
+
+// handshakeError is a failure of TLS.
+type handshakeError struct{ error }
+
+func (e *handshakeError) Unwrap() error { return e.error }
+
+// failure returns why BuildKit did not answer. answer is the error of the request, timeout what it was
+// given.
+func (l *line) failure(answer error, timeout time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err, ok := errors.AsType[*dialError](l.err); ok {
+		return dialFailure(err.error, timeout)
+	}
+	if err, ok := errors.AsType[*handshakeError](l.err); ok {
+		return tlsFailure(err.error)
+	}
+	switch code := status.Code(answer); {
+	case len(l.first) > 0 && !isHTTP2(l.first):
+		return l.foreign()
+	case len(l.first) > 0 && code != codes.Unavailable && code != codes.DeadlineExceeded:
+		return fmt.Errorf("there is a server, but no BuildKit: %s", messageOf(answer))
+	case l.err != nil:
+		return l.closed()
+	case code != codes.DeadlineExceeded && !errors.Is(answer, context.DeadlineExceeded):
+		return answer
+	case !l.connected:
+		return fmt.Errorf("no connection within %s", timeout)
+	}
+	return fmt.Errorf("something accepts connections there, but did not answer within %s", timeout)
+}
+
+// messageOf returns the first line of a server's own message.
+func messageOf(err error) string {
+	message := err.Error()
+	var own interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &own) {
+		message = own.GRPCStatus().Message()
+	}
+	line, _, _ := strings.Cut(message, "\n")
+	return line
+}
+
+func dialFailure(err error, timeout time.Duration) error {
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+		if lookup.IsNotFound {
+			return fmt.Errorf("the name %q does not resolve", lookup.Name)
+		}
+		return fmt.Errorf("the name %q cannot be resolved: %s", lookup.Name, lookup.Err)
+	}
+	if missing, ok := errors.AsType[*exec.Error](err); ok && errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("the program %q is not installed here", missing.Name)
+	}
+	refused, ok := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("nothing listens there: connection refused")
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("there is no such socket")
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("this user may not connect to the socket: permission denied")
+	case errors.Is(err, context.DeadlineExceeded), ok && refused.Timeout():
+		return fmt.Errorf("no connection within %s", timeout)
+	}
+	return err
+}
+
+func tlsFailure(err error) error {
+	if other, ok := errors.AsType[x509.HostnameError](err); ok {
+		return fmt.Errorf("its certificate is for %s, not for %s", strings.Join(namesOf(other.Certificate), ", "), other.Host)
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return errors.New("its certificate was not issued by the given CA")
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return errors.New("it does not speak TLS")
+	}
+	return fmt.Errorf("no TLS connection: %w", err)
+}
+
+// namesOf returns the hosts that a certificate is for.
+func namesOf(c *x509.Certificate) []string {
+	names := append([]string(nil), c.DNSNames...)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		return []string{"no host"}
+	}
+	return names
+}
+
+const (
+	settingsFrame = 4    // of HTTP/2; a server's first frame is one
+	alertRecord   = 0x15 // of TLS: the answer to a client that does not speak it
+)
+
+func isHTTP2(first []byte) bool { return len(first) > 3 && first[3] == settingsFrame }
+
+// foreign returns what a server that is no BuildKit has answered.
+func (l *line) foreign() error {
+	if l.opt.TLS == nil && l.first[0] == alertRecord {
+		return errors.New("it expects TLS")
+	}
+	said, _, _ := strings.Cut(string(l.first), "\n")
+	return fmt.Errorf("there is a server, but no BuildKit: its answer begins with %q", strings.TrimSpace(said))
+}
+
+// closed returns why a connection ended without an answer.
+func (l *line) closed() error {
+	if alert, ok := errors.AsType[*net.OpError](l.err); ok && alert.Op == "remote error" {
+		if l.opt.TLS != nil && len(l.opt.TLS.Certificates) == 0 {
+			return fmt.Errorf("it requires a client's certificate (%w)", alert.Err)
+		}
+		return fmt.Errorf("it refuses the client's certificate (%w)", alert.Err)
+	}
+	if said, ok := programSaid(l.err); ok {
+		return errors.New(said)
+	}
+	if errors.Is(l.err, io.EOF) || errors.Is(l.err, syscall.ECONNRESET) {
+		if l.opt.TLS == nil {
+			return errors.New("it closes the connection without an answer; a server that expects TLS does so, too")
+		}
+		return errors.New("it closes the connection without an answer")
+	}
+	return l.err
+}
+
+// programSaid returns the standard error of a program that was the connection, from the error of the
+// Docker CLI's library, which has it at its end. ok is false for another error.
+func programSaid(err error) (said string, ok bool) {
+	command, said, ok := strings.Cut(err.Error(), ", make sure the URL is valid, and Docker 18.09 or later is installed on the remote host: stderr=")
+	if said = strings.TrimSpace(said); ok && said == "" {
+		return command, true
+	}
+	return said, ok
+}

@@ -1,0 +1,136 @@
+// Package link connects to BuildKits, for all drivers, and watches the connections.
+//
+// A connection is made when BuildKit has answered a first request, or it fails within a fixed time with
+// an error that says what is at the address instead. From then on it is watched: a BuildKit from which
+// nothing arrives is asked for its version, and if no answer arrives either, the connection ends, and
+// with it every call on it. gRPC's own pings cannot do this: buildkitd takes more than one in five
+// minutes for an attack, and closes the connection.
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	bkclient "github.com/moby/buildkit/client"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// Timeout is how long a BuildKit may take to accept a connection and to answer the first request.
+const Timeout = 5 * time.Second
+
+// Dialer opens a connection to a BuildKit.
+type Dialer func(context.Context) (net.Conn, error)
+
+// Options are the options of Open. The zero value of each is valid, except for Dial.
+type Options struct {
+	Dial      Dialer
+	TLS       *tls.Config   // nil: none
+	Authority string        // of the requests; "": none
+	Timeout   time.Duration // 0: Timeout
+}
+
+// Link is a connection to a BuildKit that has answered. If it breaks, the next call connects again. It is
+// safe for concurrent use.
+type Link struct {
+	Client  *bkclient.Client
+	Workers []*bkclient.WorkerInfo // at least one
+
+	line *line
+	stop func() // ends the watch
+}
+
+// Open connects to a BuildKit.
+func Open(ctx context.Context, opt Options) (*Link, error) {
+	if opt.Timeout == 0 {
+		opt.Timeout = Timeout
+	}
+	bounded, cancel := context.WithTimeout(ctx, opt.Timeout)
+	defer cancel()
+	l := &Link{line: newLine(opt)}
+	var err error
+	if l.Client, err = bkclient.New(bounded, "", l.line.options()...); err != nil {
+		return nil, err
+	}
+	if l.Workers, err = l.Client.ListWorkers(bounded); err == nil && len(l.Workers) == 0 {
+		err = errors.New("BuildKit has no worker")
+	}
+	if err != nil {
+		err = l.line.failure(err, opt.Timeout) // before the end of the connection is one more
+		_ = l.Client.Close()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = sync.OnceFunc(stop)
+	go l.watch(watching, patient)
+	return l, nil
+}
+
+// Version is BuildKit's version; "" for one that is too old to tell it.
+func (l *Link) Version() string { return l.Workers[0].BuildkitVersion.Version }
+
+// Why returns why the connection broke: the watch's reason, else what a new connection shows.
+func (l *Link) Why(ctx context.Context) error {
+	if err := l.line.lost(); err != nil {
+		return err
+	}
+	again, err := Open(ctx, l.line.opt)
+	if err != nil {
+		return err
+	}
+	_ = again.Close()
+	return errors.New("the connection broke; BuildKit answers again, so it was restarted, or the network failed")
+}
+
+// Close ends the connection. It is idempotent.
+func (l *Link) Close() error {
+	l.stop()
+	return l.Client.Close()
+}
+
+// options returns the options of BuildKit's client.
+func (l *line) options() []bkclient.ClientOpt {
+	creds := insecure.NewCredentials()
+	if l.opt.TLS != nil {
+		creds = credentials.NewTLS(l.opt.TLS)
+	}
+	opts := []bkclient.ClientOpt{
+		bkclient.WithContextDialer(l.dial),
+		bkclient.WithGRPCDialOption(grpc.WithTransportCredentials(&observed{creds, l})),
+		bkclient.WithGRPCDialOption(grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff: backoff.DefaultConfig, MinConnectTimeout: l.opt.Timeout + time.Second, // the first request ends before
+		})),
+	}
+	if l.opt.Authority != "" {
+		opts = append(opts, bkclient.WithGRPCDialOption(grpc.WithAuthority(l.opt.Authority)))
+	}
+	return opts
+}
+
+// observed are credentials that leave their errors, and the connections that they make, with a line.
+type observed struct {
+	credentials.TransportCredentials
+	line *line
+}
+
+func (o *observed) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	c, info, err := o.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		o.line.failed(&handshakeError{err})
+		return c, info, err
+	}
+	return o.line.add(c), info, nil
+}
+
+func (o *observed) Clone() credentials.TransportCredentials {
+	return &observed{o.TransportCredentials.Clone(), o.line}
+}

@@ -1,0 +1,251 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	controlapi "github.com/moby/buildkit/api/services/control"
+	apitypes "github.com/moby/buildkit/api/types"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// daemon is as much of a BuildKit as a link needs.
+type daemon struct {
+	controlapi.UnimplementedControlServer
+	asked   atomic.Int32
+	workers []*apitypes.WorkerRecord
+}
+
+func (d *daemon) ListWorkers(context.Context, *controlapi.ListWorkersRequest) (*controlapi.ListWorkersResponse, error) {
+	return &controlapi.ListWorkersResponse{Record: d.workers}, nil
+}
+
+func (d *daemon) Info(context.Context, *controlapi.InfoRequest) (*controlapi.InfoResponse, error) {
+	d.asked.Add(1)
+	return &controlapi.InfoResponse{}, nil
+}
+
+// DiskUsage takes as long as its caller waits.
+func (d *daemon) DiskUsage(ctx context.Context, _ *controlapi.DiskUsageRequest) (*controlapi.DiskUsageResponse, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func oneWorker() *daemon {
+	return &daemon{workers: []*apitypes.WorkerRecord{{BuildkitVersion: &apitypes.BuildkitVersion{Version: "v0.34.2"}}}}
+}
+
+// serve returns the address of a server of d, and ends it with the test.
+func serve(t *testing.T, d *daemon) string {
+	t.Helper()
+	address := filepath.Join(t.TempDir(), "buildkitd.sock")
+	listener, err := net.Listen("unix", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	controlapi.RegisterControlServer(s, d)
+	go s.Serve(listener)
+	t.Cleanup(s.Stop)
+	return address
+}
+
+func dialer(network, address string) Dialer {
+	return func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, network, address) }
+}
+
+// stopped is a connection on which nothing arrives any more, like that of a process that was stopped.
+type stopped struct {
+	net.Conn
+	silent *atomic.Bool
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (s *stopped) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if s.silent.Load() {
+		<-s.closed
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func (s *stopped) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Conn.Close()
+}
+
+func TestABuildKitThatStopsAnsweringEndsEveryCall(t *testing.T) {
+	t.Parallel()
+	dial := dialer("unix", serve(t, oneWorker()))
+	var silent atomic.Bool
+	l := opened(t, func(ctx context.Context) (net.Conn, error) {
+		c, err := dial(ctx)
+		return &stopped{Conn: c, silent: &silent, closed: make(chan struct{})}, err
+	}, pace{tick: time.Millisecond, quiet: 5, patience: 20})
+	silent.Store(true)
+	for range 2 { // the second connects no more
+		_, err := l.Client.DiskUsage(t.Context())
+		if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "BuildKit did not answer for 20ms") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := l.Why(t.Context()); err == nil || err.Error() != "BuildKit did not answer for 20ms" {
+		t.Errorf("why: %v", err)
+	}
+}
+
+func TestABuildKitThatIsBusyIsAskedAndKept(t *testing.T) {
+	t.Parallel()
+	d := oneWorker()
+	l := opened(t, dialer("unix", serve(t, d)), pace{tick: time.Millisecond, quiet: 5, patience: 2000})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.Client.DiskUsage(ctx)
+		done <- err
+	}()
+	for d.asked.Load() < 10 { // at least fifty ticks
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("the call was cut: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-done; status.Code(err) != codes.Canceled {
+		t.Error(err)
+	}
+}
+
+// opened opens a link that is watched at another pace.
+func opened(t *testing.T, dial Dialer, p pace) *Link {
+	t.Helper()
+	l, err := Open(t.Context(), Options{Dial: dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.stop()
+	ctx, stop := context.WithCancel(t.Context())
+	l.stop = stop
+	go l.watch(ctx, p)
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func TestARestartedBuildKitIsConnectedToAgain(t *testing.T) {
+	t.Parallel()
+	dial := dialer("unix", serve(t, oneWorker()))
+	var last net.Conn
+	var refused error
+	l := opened(t, func(ctx context.Context) (c net.Conn, err error) {
+		if refused != nil {
+			return nil, refused
+		}
+		last, err = dial(ctx)
+		return last, err
+	}, patient)
+	last.Close()
+	if err := l.Why(t.Context()); err == nil || !strings.Contains(err.Error(), "answers again") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := l.Client.Info(t.Context()); err != nil {
+		t.Error(err)
+	}
+	refused = errors.New("no route")
+	if err := l.Why(t.Context()); !errors.Is(err, refused) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatIsNoBuildKitIsNamed(t *testing.T) {
+	t.Parallel()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	encrypted := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(encrypted.Close)
+	other := httptest.NewUnstartedServer(http.NotFoundHandler())
+	other.Config.Protocols = new(http.Protocols)
+	other.Config.Protocols.SetUnencryptedHTTP2(true)
+	other.Start()
+	t.Cleanup(other.Close)
+	for name, tt := range map[string]struct {
+		dial Dialer
+		want string
+	}{
+		"an HTTP server":           {dialer("tcp", plain.Listener.Addr().String()), `no BuildKit: its answer begins with "HTTP/1.1 404 Not Found"`},
+		"a server with TLS":        {dialer("tcp", encrypted.Listener.Addr().String()), "a server that expects TLS does so, too"},
+		"a server of HTTP/2":       {dialer("tcp", other.Listener.Addr().String()), "there is a server, but no BuildKit: unexpected HTTP status code received from server: 404"},
+		"a server of another kind": {says(t, "SSH-2.0-OpenSSH_9.2\r\n"), `its answer begins with "SSH-2.0-OpenSSH_9.2"`},
+		"a server that hangs up":   {says(t, ""), "it closes the connection without an answer"},
+		"nothing":                  {dialer("unix", filepath.Join(t.TempDir(), "none")), "there is no such socket"},
+		"no worker":                {dialer("unix", serve(t, &daemon{})), "BuildKit has no worker"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := Open(t.Context(), Options{Dial: tt.dial})
+			if err == nil {
+				l.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAServerThatSaysNothingEndsAtTheTimeout(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, err = Open(t.Context(), Options{Dial: dialer("tcp", listener.Addr().String()), Timeout: 50 * time.Millisecond})
+	if err == nil || err.Error() != "something accepts connections there, but did not answer within 50ms" {
+		t.Errorf("got %v", err)
+	}
+	_, err = Open(t.Context(), Options{Timeout: 50 * time.Millisecond, Dial: func(ctx context.Context) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}})
+	if err == nil || err.Error() != "no connection within 50ms" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// says is a server that says one thing and hangs up.
+func says(t *testing.T, text string) Dialer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, text)
+			_, _ = io.ReadFull(c, make([]byte, 24)) // HTTP/2's first words
+			_ = c.Close()
+		}
+	}()
+	return dialer("tcp", listener.Addr().String())
+}

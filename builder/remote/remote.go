@@ -1,0 +1,104 @@
+// Package remote connects to BuildKits that somebody else runs: over TCP with or without TLS, over a Unix
+// socket, or through a program that reaches one (ssh, docker, podman, kubectl). It makes, starts and
+// removes nothing.
+//
+// Such a BuildKit is taken to be on the network of its machine.
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/link"
+)
+
+// DriverName is the driver's name for users.
+const DriverName = "remote"
+
+// Driver connects to the BuildKit at an endpoint's address.
+type Driver struct{}
+
+var _ builder.Driver = Driver{}
+
+// VersionError means that a BuildKit is too old.
+type VersionError struct{ Version, Min string }
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("its BuildKit is %s, and %s or newer is needed", cmp.Or(e.Version, "older than v0.11"), e.Min)
+}
+
+// errConfigured is the error for settings that would need a buildkitd that this program starts.
+var errConfigured = errors.New("a remote BuildKit is configured where it runs")
+
+// Check returns an error if the endpoint cannot be one of this driver. It connects to nothing, but reads
+// the files that the options name.
+func Check(e builder.Endpoint) error {
+	_, err := open(e)
+	return err
+}
+
+// Connect implements [builder.Driver].
+func (Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, _ func(line string)) (*builder.Node, error) {
+	n, err := connect(ctx, e, want)
+	if err != nil && !errors.Is(err, want.Host.PermissionErr) {
+		return nil, fmt.Errorf("builder %q: %w", cmp.Or(e.Builder, builder.DefaultName), err)
+	}
+	return n, err
+}
+
+func connect(ctx context.Context, e builder.Endpoint, want builder.Spec) (*builder.Node, error) {
+	if err := settable(want); err != nil {
+		return nil, err
+	}
+	opt, err := open(e)
+	if err != nil {
+		return nil, err
+	}
+	chosen := e.Options[optNetwork] == hostNetwork
+	if want.Host.PermissionErr != nil && !want.Host.Requested && !chosen {
+		return nil, want.Host.PermissionErr
+	}
+	l, err := link.Open(ctx, opt)
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to %s: %w", shown(e.Address), err)
+	}
+	minimum := cmp.Or(want.MinVersion, builder.MinVersion)
+	if v := l.Version(); v == "" || builder.TooOld(v, minimum) {
+		_ = l.Close()
+		return nil, fmt.Errorf("%s: %w", shown(e.Address), &VersionError{v, minimum})
+	}
+	n := &builder.Node{
+		Endpoint: e, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: true, HostChosen: chosen, Client: l.Client,
+		Disconnect: l.Close,
+	}
+	n.Lost = func(ctx context.Context) error { return fmt.Errorf("%s: %w", shown(e.Address), l.Why(ctx)) }
+	if e.Options[optLoad] == "true" {
+		n.Warnings = append(n.Warnings, fmt.Sprintf("driver option %s=true of %s has no effect: a build loads its result on request only", optLoad, e.Name()))
+	}
+	return n, nil
+}
+
+// settable returns an error if a build wants settings that only a BuildKit of our own has.
+func settable(want builder.Spec) error {
+	switch {
+	case want.Image != "":
+		return fmt.Errorf("%w: it has no use for the image %q", errConfigured, want.Image)
+	case want.Daemon.Config.TOML != nil:
+		return fmt.Errorf("%w: it has no use for a configuration file", errConfigured)
+	case len(want.Daemon.Flags) > 0:
+		return fmt.Errorf("%w: it has no use for the flags %q of buildkitd", errConfigured, want.Daemon.Flags)
+	}
+	return nil
+}
+
+// shown is an address without its password.
+func shown(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return u.Redacted()
+	}
+	return address
+}
