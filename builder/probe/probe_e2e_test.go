@@ -4,15 +4,12 @@ package probe
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -101,49 +98,28 @@ func handlers(t *testing.T) (names []string) {
 // under which buildkitd finds emulators on its PATH to programs of this machine.
 func bareBuildKit(t *testing.T, emulators map[string]string) *client.Client {
 	t.Helper()
-	daemon := testenv.Buildkitd(t)
-	dir := t.TempDir()
+	dir, err := testenv.NewDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon := testenv.Daemon{Program: testenv.Buildkitd(t), Dir: dir, Path: t.TempDir()}
 	for name, program := range emulators {
 		file, err := exec.LookPath(program)
 		if err != nil {
 			testenv.SkipBecause(t, err.Error())
 		}
-		if err := os.Symlink(file, filepath.Join(dir, name)); err != nil {
+		if err := os.Symlink(file, filepath.Join(daemon.Path, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	config := filepath.Join(dir, "buildkitd.toml")
-	text := fmt.Sprintf(`root = %q
-[grpc]
-address = ["unix://%s/sock"]
-[worker.oci]
-snapshotter = "native"
-networkMode = "host"
-[worker.containerd]
-enabled = false
-`, filepath.Join(dir, "root"), dir)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	logs, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(daemon, "--config", config)
-	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
-	cmd.Stdout, cmd.Stderr = logs, logs
-	if err := cmd.Start(); err != nil {
+	if err := daemon.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
 		if t.Failed() {
-			_, _ = logs.Seek(0, io.SeekStart)
-			said, _ := io.ReadAll(logs)
-			t.Logf("buildkitd said:\n%s", said)
+			t.Logf("buildkitd said:\n%s", daemon.Log())
 		}
-		_ = logs.Close()
+		daemon.Stop()
 	})
-	return testenv.Connect(t, "unix://"+dir+"/sock")
+	return testenv.Connect(t, daemon.Address())
 }

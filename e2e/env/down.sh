@@ -14,9 +14,12 @@ down() {
 }
 
 own_down() {
-  local name
+  local name nodes
+  mapfile -t nodes < <(leftovers "$STATE/nodes/") # of tests that were killed
+  end "${nodes[@]}"
   for name in classic containerd; do engine_stop "$name"; done
   stop registry
+  stop ssh
   unmount_all "$STATE"
   restore
 }

@@ -1,16 +1,21 @@
 # shellcheck shell=bash
 # Two real engines beside each other, one for each way an engine keeps images: `classic` (Debian's 20.10, overlay2) and
 # `containerd` (a current one, containerd's image store). Each has its own socket, bridge, cgroup and folder, and
-# nothing of them is where an engine of the user's would be. dockerd starts and minds its own containerd.
+# nothing of them is where an engine of the user's would be. dockerd starts and minds its own containerd. Clients with a certificate
+# may also come over TCP, on loopback.
 
 engine_host() { echo "unix://$STATE/$1/docker.sock"; }
 
+engine_tls() { echo "tcp://127.0.0.1:$(cat "$STATE/$1/port")"; }
+
+# engine KIND CERTIFICATES DOCKERD PATH RUNC
 engine() {
-  local kind=$1 dir=$STATE/$1 dockerd=$2 path=$3 runc=$4 from
+  local kind=$1 dir=$STATE/$1 tls=$2 dockerd=$3 path=$4 runc=$5 from
   engine_bridge "$kind"
   mkdir -p "$dir/bin"
   runtime "$runc" "$dir/bin"
-  from=$(engine_config "$kind" | tee "$dir/daemon.json.new" | fingerprint - <(echo "$dockerd $path $runc"))
+  port "$kind" "$dir/port" 23760 >/dev/null
+  from=$(engine_config "$kind" "$tls" | tee "$dir/daemon.json.new" | fingerprint - "$tls/server.pem" <(echo "$dockerd $path $runc"))
   mv "$dir/daemon.json.new" "$dir/daemon.json"
   if running "$kind" "$from" && answers "$(engine_host "$kind")"; then return; fi
   step "start engine $kind" engine_start "$kind" "$from" "$dockerd" "$dir/bin:$path"
@@ -42,7 +47,7 @@ engine_stop() {
 leftovers() {
   local process
   for process in /proc/[0-9]*; do
-    if grep -qsE '^(dockerd|containerd)' "$process/comm" && grep -qsF "$1" "$process/cmdline"; then echo "${process##*/}"; fi
+    if grep -qsE '^(dockerd|containerd|buildkitd)' "$process/comm" && grep -qsF "$1" "$process/cmdline"; then echo "${process##*/}"; fi
   done
 }
 
@@ -51,7 +56,8 @@ cgroup() { echo "$(basename "$STATE")-$1"; }
 engine_config() {
   cat <<JSON
 {
-  "hosts": ["$(engine_host "$1")"],
+  "hosts": ["$(engine_host "$1")", "$(engine_tls "$1")"],
+  "tlsverify": true, "tlscacert": "$2/ca.pem", "tlscert": "$2/server.pem", "tlskey": "$2/server-key.pem",
   "pidfile": "$STATE/$1/docker.pid",
   "data-root": "$STATE/$1/data",
   "exec-root": "$STATE/$1/exec",

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The changes that the environment makes on the machine outside its own folder: emulators registered in the kernel, bridges,
-# packet filter rules, forwarding. `remember` records the state before the first `up`, `restore` restores it, so a handler or a
+# packet filter rules, forwarding, the folder of SSH servers. `remember` records the state before the first `up`, `restore` restores it, so a handler or a
 # rule of the user's own stays.
 
 BINFMT=/proc/sys/fs/binfmt_misc
@@ -37,6 +37,7 @@ restore() {
   read -r _ _ policy <"$dir/policy"
   iptables -P FORWARD "$policy"
   sysctl -qw net.ipv4.ip_forward="$(cat "$dir/forward")"
+  [ ! -e "$dir/no-run-sshd" ] || rmdir /run/sshd
   rm -rf "$dir"
 }
 

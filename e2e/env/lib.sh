@@ -101,6 +101,19 @@ answers() { docker -H "$1" version --format '{{.Server.Version}}' >/dev/null 2>&
 # listens PORT reports whether a process on this machine's loopback accepts connections there.
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# port NAME FILE FIRST prints the port for the process of that name: that in the file if it can be had, else the next free one from
+# the first. The file then has it.
+port() {
+  local port
+  if running "$1" && [ -s "$2" ]; then cat "$2"; return; fi
+  port=$(cat "$2" 2>/dev/null || echo "$3")
+  while listens "$port"; do
+    say "port $port is not ours to take: trying the next for $1"
+    port=$((port + 1))
+  done
+  echo "$port" | tee "$2"
+}
+
 # fingerprint FILE... prints a short name for these contents.
 fingerprint() { cat "$@" | sha256sum | cut -c1-12; }
 

@@ -5,7 +5,7 @@
 registry() {
   local dir=$STATE/registry port from
   mkdir -p "$dir"
-  port=$(registry_port "$dir/port")
+  port=$(port registry "$dir/port" 5000)
   registry_config "$dir" "$port" >"$dir/config.yml"
   from=$(fingerprint "$dir/config.yml" <(echo "$1"))
   if running registry "$from" && listens "$port"; then return; fi
@@ -15,18 +15,6 @@ registry() {
 registry_start() {
   stop registry
   start registry "$1" "listens $3" env OTEL_TRACES_EXPORTER=none "$2" serve "$STATE/registry/config.yml"
-}
-
-# registry_port FILE prints the port to use, the one of last time if it can be had.
-registry_port() {
-  local port
-  if running registry && [ -s "$1" ]; then cat "$1"; return; fi
-  port=$(cat "$1" 2>/dev/null || echo 5000)
-  while listens "$port"; do
-    say "port $port is not ours to take: trying the next for the registry"
-    port=$((port + 1))
-  done
-  echo "$port" | tee "$1"
 }
 
 registry_config() {

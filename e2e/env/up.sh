@@ -7,7 +7,7 @@
 #   up.sh [test]        both kinds of engine and what the tests need
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-for part in host packages tools busybox debian engines builder registry present; do
+for part in host packages tools busybox debian engines builder registry remote present; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done
@@ -18,9 +18,9 @@ up() {
 }
 
 own_up() {
-  local busyboxes registry baseimages buildkit runc cni dockerd
+  local busyboxes registry baseimages buildkit runc cni tls dockerd
   debian_root || die "no Docker Engine answers, and only root on Debian can start one here: start Docker, then try again"
-  packages docker.io containerd runc iptables iproute2 qemu-user-static libseccomp-dev pkg-config ca-certificates curl git openssh-client skopeo
+  packages docker.io containerd runc iptables iproute2 qemu-user-static libseccomp-dev pkg-config ca-certificates curl git openssh-client openssl skopeo
   remember
   host_ready
   busyboxes=$(busyboxes)
@@ -33,6 +33,7 @@ own_up() {
   buildkit=$(tool buildkit)
   runc=$(tool runc)
   cni=$(tool cni)
+  tls=$(certificates)
   own_engine "$1" classic /usr/sbin/dockerd /usr/sbin:/usr/bin /usr/sbin/runc
   publish MULTIARCH_E2E_ENGINE "$(engine_host classic)"
   trust_builders "$(engine_host classic)"
@@ -42,16 +43,20 @@ own_up() {
   dockerd=$(tool dockerd)
   own_engine "$1" containerd "$dockerd/dockerd" "$dockerd" "$runc/runc"
   trust_builders "$(engine_host classic)" "$(engine_host containerd)"
+  ssh_server "$(engine_host containerd)" "$buildkit"
+  publish MULTIARCH_E2E_TLS "$tls"
+  publish MULTIARCH_E2E_SSH "$STATE/ssh/bin"
 }
 
 # own_engine PURPOSE KIND DOCKERD PATH RUNC starts it and puts the builder image, for tests its variants too, into it.
 own_engine() {
   local host
   host=$(engine_host "$2")
-  engine "${@:2}"
+  engine "$2" "$tls" "${@:3}"
   builder_image "$host" "$buildkit" "$runc" "$cni" "$busyboxes"
   [ "$1" = quickstart ] || builder_variants "$host"
-  publish "MULTIARCH_E2E_$(tr '[:lower:]' '[:upper:]' <<<"$2")" "$host"
+  publish "MULTIARCH_E2E_${2^^}" "$host"
+  publish "MULTIARCH_E2E_${2^^}_TLS" "$(engine_tls "$2")"
 }
 
 test_tools() {

@@ -3,6 +3,7 @@ package testenv
 
 import (
 	"bufio"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,11 +19,7 @@ func Setting(name string) string {
 	if value := os.Getenv(name); value != "" {
 		return value
 	}
-	state := os.Getenv("DOCKER_MULTIARCH_ENV")
-	if state == "" {
-		state = "/var/lib/docker-multiarch-env"
-	}
-	file, err := os.Open(filepath.Join(state, "env"))
+	file, err := os.Open(filepath.Join(state(), "env"))
 	if err != nil {
 		return ""
 	}
@@ -33,6 +30,11 @@ func Setting(name string) string {
 		}
 	}
 	return ""
+}
+
+// state returns the folder that e2e/env/down.sh removes.
+func state() string {
+	return cmp.Or(os.Getenv("DOCKER_MULTIARCH_ENV"), "/var/lib/docker-multiarch-env")
 }
 
 // SkipBecause skips a test that cannot run here; with MULTIARCH_E2E_REQUIRED=1 it is a failure.
