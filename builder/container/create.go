@@ -45,14 +45,16 @@ func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 	}
 	name := k.container()
 	plan.Name = name + "-" + randomSuffix()
+	gone := k.eng.Temporary(ctx, engine.AContainer, plan.Name)
 	id, err := k.createContainer(ctx, plan, old.ID == "")
 	if err != nil {
+		gone()
 		return err
 	}
 	published := false
 	defer func() {
-		if !published {
-			_ = k.undo(ctx, id) // the earlier error is the one to return
+		if published || k.undo(ctx, id) == nil { // the earlier error is the one to return
+			gone()
 		}
 	}()
 	if err := copyFiles(ctx, k.eng, id, plan.files); err != nil {

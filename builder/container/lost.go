@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 func (n *Node) lost(ctx context.Context) error {
 	why := "the connection broke"
 	switch c, found, err := n.ended(ctx); {
+	case errors.Is(err, context.DeadlineExceeded):
+		why += ", and the engine does not answer"
 	case err != nil:
 		why = err.Error()
 	case !found:
@@ -25,7 +28,7 @@ func (n *Node) lost(ctx context.Context) error {
 }
 
 // ended observes the container until it has ended, for a second at most: the engine notices the end a
-// little later than this program.
+// little later than this program. An engine that was killed may take that long to start.
 func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -34,7 +37,10 @@ func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bo
 	for {
 		now, ok, err := n.link.target.eng.InspectContainer(ctx, n.Container)
 		if ctx.Err() != nil {
-			return c, found, nil // the last observation
+			if c.ID == "" {
+				err = ctx.Err()
+			}
+			return c, found, err // the last observation, if there is one
 		}
 		c, found = now, ok
 		if err != nil || !found || c.State == nil || !c.State.Running {

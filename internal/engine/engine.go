@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ const cleanupTimeout = 10 * time.Second
 type Engine struct {
 	api   client.APIClient
 	watch watch // every call to the API uses a context of its attend
+	left  leftovers
 
 	mu   sync.Mutex
 	info *Info
@@ -65,12 +67,21 @@ func (e *Engine) Host() string {
 	return e.api.DaemonHost()
 }
 
+// FullError means that the engine's disk is full.
+type FullError struct{ Err error }
+
+func (e *FullError) Error() string { return e.Err.Error() }
+func (e *FullError) Unwrap() error { return e.Err }
+
 // failed adds the operation to err and, where it applies, the class. The text of the library is kept: it names the socket and the
 // usual remedies. ctx is that of the call.
 func failed(ctx context.Context, op string, err error) error {
 	err = withCause(ctx, err)
 	if err == nil {
 		return nil
+	}
+	if strings.Contains(err.Error(), "no space left on device") { // the engine sends the kernel's error as text
+		err = &FullError{err}
 	}
 	if errors.Is(err, ErrUnreachable) {
 		return fmt.Errorf("%s: %w", op, err)

@@ -92,6 +92,15 @@ func (e *Engine) RemoveImage(ctx context.Context, name string) error {
 	return failed(ctx, fmt.Sprintf("remove image %q", name), err)
 }
 
+// RemoveNameless removes an image of this ID if it has no name.
+func (e *Engine) RemoveNameless(ctx context.Context, id string) error {
+	img, err := e.Image(ctx, id)
+	if err != nil || img.ID.String() != id || len(img.Names) > 0 {
+		return err
+	}
+	return e.RemoveImage(ctx, id)
+}
+
 // Pull fetches ref to the engine. registryAuth is the encoded X-Registry-Auth
 // header, or "". report, which may be nil, gets one line for each change of
 // state, without the counters of a progress bar.

@@ -34,7 +34,8 @@ type Info struct {
 	HTTPProxy, HTTPSProxy, NoProxy string // the engine's own proxies; may hold a password
 }
 
-// Info asks the engine for its description, once: later calls return the first answer. A failure is not kept.
+// Info asks the engine for its description, once: later calls return the first answer. A failure is not kept. The first answer also
+// removes what commands that were killed have left on the engine (see [Engine.RecordLeftovers]).
 func (e *Engine) Info(ctx context.Context) (Info, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -50,6 +51,7 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		}
 		info := convertInfo(res.Info)
 		e.info = &info
+		e.sweep(ctx, info)
 	}
 	info := *e.info
 	info.InsecureRegistries = slices.Clone(info.InsecureRegistries)

@@ -3,9 +3,11 @@ package engine
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -59,8 +61,11 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 	op := fmt.Sprintf("run image %q", spec.Image)
 	ctx, done := e.watch.attend(ctx)
 	defer done()
-	id, err := e.CreateContainer(ctx, spec.options())
+	opt := spec.options()
+	gone := e.Temporary(ctx, AContainer, opt.Name)
+	id, err := e.CreateContainer(ctx, opt)
 	if err != nil {
+		gone()
 		return RunResult{}, fmt.Errorf("%s: %w", op, err)
 	}
 	defer func() {
@@ -69,7 +74,9 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 		defer cancel()
 		if err := e.RemoveContainer(cctx, id); err != nil {
 			rerr = errors.Join(rerr, err)
+			return
 		}
+		gone()
 	}()
 	res, err := e.runCreated(ctx, id, spec)
 	if ctx.Err() != nil {
@@ -83,7 +90,7 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 
 func (spec RunSpec) options() client.ContainerCreateOptions {
 	opt := client.ContainerCreateOptions{
-		Platform: spec.Platform,
+		Name: "docker-multiarch-run-" + strings.ToLower(rand.Text()), Platform: spec.Platform,
 		Config: &container.Config{
 			Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Cmd, Labels: spec.Labels,
 			Env: spec.Env, User: spec.User, WorkingDir: spec.Workdir,

@@ -25,6 +25,7 @@ type fault struct {
 	wire   func(*http.Request) error      // of the network
 	build  func() error                   // of the builder
 	local  error                          // of the client's own machine
+	engine http.HandlerFunc               // the engine's answer
 	once   func(*world)                   // at the beginning
 	only   func(method, path string) bool // the requests that it acts on; nil: all
 	at     []phase                        // the phases at which it begins; nil: all
@@ -43,6 +44,8 @@ func (f fault) meets(one request) bool {
 		return one.method != "" && (f.only == nil || f.only(one.method, one.path))
 	case f.build != nil:
 		return one.method == "" && one.from == byBuilder
+	case f.engine != nil:
+		return one.from == byEngine
 	}
 	return f.local != nil && one.from == byWriter
 }
@@ -61,6 +64,8 @@ func (e extent) over(r *run) bool {
 }
 
 func (e extent) ever() bool { return e.count == 0 && e.lasts == 0 }
+
+var onEngine = []phase{testPhase, prepare}
 
 var onTags = []phase{look, firstTag, laterTag, shown}
 
@@ -118,7 +123,13 @@ var faults = []fault{
 	{name: "step killed for lack of memory", build: func() error {
 		return errors.New("failed to solve: process \"/bin/sh -c make\" did not complete successfully: exit code: 137: cannot allocate memory")
 	}, at: []phase{steps}},
-	{name: "no space on the client", local: fmt.Errorf("write /dev/stdout: %w", syscall.ENOSPC), at: []phase{prepare}},
+	{name: "no space on the client", local: fmt.Errorf("write /dev/stdout: %w", syscall.ENOSPC), at: []phase{prepare, report}},
+	{name: "no space on the engine", engine: func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, `{"message":"write /var/lib/docker/tmp/1: no space left on device"}`)
+	}, at: onEngine},
+	{name: "engine killed", engine: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, at: onEngine},
 	{name: "Ctrl-C", once: interrupt(os.Interrupt)},
 	{name: "SIGTERM", alike: true, once: interrupt(syscall.SIGTERM)},
 	{name: "clock an hour ahead", once: func(w *world) { w.run.jump = time.Hour }, passes: true},

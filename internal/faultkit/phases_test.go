@@ -26,10 +26,22 @@ const (
 	firstTag  phase = "first tag"
 	laterTag  phase = "between tags"
 	shown     phase = "read back of a tag"
+	report    phase = "report"
 )
 
 // phases are all of them, in their order.
-var phases = []phase{asking, reading, barrier, steps, export, layers, image, readBack, gating, testPhase, prepare, look, firstTag, laterTag, shown}
+var phases = []phase{asking, reading, barrier, steps, export, layers, image, readBack, gating, testPhase, prepare, look, firstTag, laterTag, shown, report}
+
+// phaseOfEngine returns the phase that a request to the engine belongs to; "" for requests of every phase.
+func phaseOfEngine(req *http.Request) phase {
+	switch path := req.URL.Path; {
+	case req.Method != http.MethodPost:
+		return ""
+	case strings.HasSuffix(path, "/images/load"), strings.HasSuffix(path, "/tag") && !strings.Contains(req.URL.RawQuery, "docker-multiarch-test"):
+		return prepare
+	}
+	return testPhase
+}
 
 // phaseOf returns the phase that a request belongs to; "" for requests of every phase.
 func (w *world) phaseOf(one request) phase {
@@ -38,7 +50,10 @@ func (w *world) phaseOf(one request) phase {
 	blob := strings.Contains(one.path, "/blobs/")
 	write := one.method == http.MethodPut || one.method == http.MethodPost
 	switch {
-	case one.path == "/token", one.method == http.MethodDelete: // a login, and the end of a question before the build
+	case one.method == http.MethodDelete: // the end of a question before the build
+		w.run.passed = w.run.passed || w.run.unplanned
+		return ""
+	case one.path == "/token": // a login
 		return ""
 	case one.from == byBuilder && blob && one.method == http.MethodPut:
 		return layers

@@ -60,8 +60,13 @@ func (f fault) row(t *testing.T) string {
 	case f.at != nil && !slices.Contains(f.at, firstTag):
 		c.phase = f.at[0]
 	}
-	if f.local != nil {
-		c.scenario = scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return strings.Contains(s.name, "--output") })]
+	for flag, needed := range map[string]bool{"--output": f.local != nil, "--load": f.engine != nil} {
+		if needed {
+			c.scenario = scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return strings.Contains(s.name, flag) })]
+		}
+	}
+	if f.engine != nil {
+		c.phase = prepare
 	}
 	var seen []outcome
 	for _, e := range []extent{extents[0], {name: "for ever"}} {

@@ -18,12 +18,16 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
+	"github.com/moby/moby/api/types/system"
+	docker "github.com/moby/moby/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -46,6 +50,9 @@ type world struct {
 	tokens  *faultregistry.Tokens
 	revoked atomic.Bool // the login is no longer accepted
 	builder *buildkittest.Builder
+	engine  *enginetest.Engine // nil: none
+	api     *docker.Client
+	quiet   bool
 
 	mu       sync.Mutex
 	run      *run
@@ -62,6 +69,7 @@ type run struct {
 	jump        time.Duration  // of the client's clock
 	reached     map[phase]bool // the phases so far
 	passed      bool           // the barrier was passed
+	unplanned   bool           // there is no barrier; the end of a question counts as it
 	tags        int            // tags that were written
 	began       time.Time      // when the fault began
 	hits        int
@@ -86,6 +94,7 @@ const (
 	byClient  actor = "client"
 	byBuilder actor = "builder"
 	byWriter  actor = "writer" // of files of the client
+	byEngine  actor = "engine" // what it is asked for
 )
 
 // wire carries an actor's requests to the registry, through the fault.
@@ -273,7 +282,7 @@ func (l *builderLogin) ask(ctx context.Context, repo string) (string, error) {
 
 // env returns the services of a run, with a client that has no memory of earlier runs.
 func (w *world) env() solve.Env {
-	return solve.Env{
+	env := solve.Env{
 		Registry: w.client(), Client: "test", Progress: events{w},
 		Nodes: []solve.Node{{
 			Node: plan.Node{Name: "default", Platforms: w.builder.Platforms, CPUs: 2}, Solver: w.builder, Blobs: w,
@@ -282,6 +291,33 @@ func (w *world) env() solve.Env {
 			},
 		}},
 	}
+	if w.engine != nil {
+		env.Engine = engine.New(w.api)
+	}
+	return env
+}
+
+// startEngine gives the world an engine, whose containers succeed, and which can pull everything.
+func (w *world) startEngine() {
+	w.engine = &enginetest.Engine{
+		Info:    system.Info{OSType: "linux", Architecture: "x86_64", NCPU: 2, DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}},
+		Store:   enginetest.Store{Containerd: true},
+		Process: func(*enginetest.Container, []string, io.Reader, io.Writer, io.Writer) int { return 0 },
+		Answer: func(resp http.ResponseWriter, req *http.Request) bool {
+			active := w.reach(phaseOfEngine(req), request{from: byEngine})
+			if active == nil || active.engine == nil {
+				return false
+			}
+			active.engine(resp, req)
+			return true
+		},
+	}
+	w.engine.Pull = func(ref string) error {
+		_, hex, _ := strings.Cut(ref, ":sha256:")
+		w.engine.Have(ref, "sha256:"+hex)
+		return nil
+	}
+	w.api = w.engine.StartInMemory(w)
 }
 
 func (w *world) client() *manifest.Client {

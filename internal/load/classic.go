@@ -38,7 +38,7 @@ func (s *Staged) fillClassic(ctx context.Context, req Request, images []image, p
 	}
 	for _, img := range images {
 		if id := img.node.Config.Digest; !store.images[id] {
-			s.sent = append(s.sent, id)
+			s.sends(ctx, id)
 		}
 	}
 	if err := store.send(ctx, req, images); err != nil {

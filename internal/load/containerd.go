@@ -49,7 +49,7 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 		return nil
 	}
 	if !found.known {
-		s.sent = append(s.sent, req.Root.Digest)
+		s.sends(ctx, req.Root.Digest)
 	}
 	send := func(out, there map[digest.Digest]bool) error {
 		return sendIndex(ctx, s.engine, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || there[d], there[d] })

@@ -108,10 +108,21 @@ func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error
 type Staged struct {
 	engine *engine.Engine
 	images []Loaded
-	names  []string        // by the index in images: the name to be moved to it; "" if there is none
-	sent   []digest.Digest // IDs of images that the engine did not have before
-	note   func()          // after the names; may be nil
+	names  []string // by the index in images: the name to be moved to it; "" if there is none
+	sent   []sent   // images that the engine did not have before
+	note   func()   // after the names; may be nil
 	warn   diag.Notes
+}
+
+// sent is an image without a name on the engine, by its ID. gone ends the record of that.
+type sent struct {
+	id   digest.Digest
+	gone func()
+}
+
+// sends notes that an image will be sent.
+func (s *Staged) sends(ctx context.Context, id digest.Digest) {
+	s.sent = append(s.sent, sent{id, s.engine.Temporary(ctx, engine.Nameless, id.String())})
 }
 
 // Stage is the first part of Load, which takes time and space. Commit does the rest; until then Abort removes the sent images.
@@ -137,6 +148,9 @@ func (s *Staged) Commit(ctx context.Context) ([]Loaded, error) {
 			return s.images[:i], fmt.Errorf("load into the engine at %q: %w", s.engine.Host(), err)
 		}
 	}
+	for _, one := range s.sent {
+		one.gone()
+	}
 	if s.sent = nil; s.note != nil {
 		s.note()
 	}
@@ -151,14 +165,12 @@ const abortTimeout = 10 * time.Second
 func (s *Staged) Abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	for _, id := range s.sent {
-		image, err := s.engine.Image(ctx, id.String())
-		if err == nil && image.ID == id && len(image.Names) == 0 { // a name was moved to it, here or by another program
-			err = s.engine.RemoveImage(ctx, id.String())
+	for _, one := range s.sent {
+		if err := s.engine.RemoveNameless(ctx, one.id.String()); err != nil { // a name may have been moved to it, here or by another program
+			s.warn(diag.Warningf("image %s is left on the engine at %q without a name: %v", one.id, s.engine.Host(), err))
+			continue
 		}
-		if err != nil {
-			s.warn(diag.Warningf("image %s is left on the engine at %q without a name: %v", id, s.engine.Host(), err))
-		}
+		one.gone()
 	}
 	s.sent = nil
 }

@@ -61,7 +61,7 @@ type StagedFiles struct {
 type stagedOutput struct {
 	Files
 	dir  string     // of a folder: the staged files
-	held []*os.File // see hold
+	held []*os.File // see inuse.Mark
 	file *pending   // of an archive; nil for standard output
 	join *join
 	// optional are the folders, or the archives, of optional platforms, by index.

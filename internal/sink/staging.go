@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
+	"github.com/docker-multiarch/docker-multiarch/internal/inuse"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -26,7 +27,7 @@ const folderMode = 0o755
 // to directly.
 type pending struct {
 	*os.File
-	held    *os.File // see hold; nil if it is written directly
+	held    *os.File // see held.Mark; nil if it is written directly
 	dest    string
 	inPlace bool
 	stop    func() bool // of a file that is written directly: ends its tie to a context
@@ -89,13 +90,13 @@ func target(dest string) string {
 // createStage makes a temporary file with the mode of an ordinary new file, by the user's umask. The caller closes held when the file has
 // its name, or is removed.
 func createStage(dir string) (f, held *os.File, err error) {
-	sweep(dir)
+	inuse.RemoveLeft(dir, StagePrefix)
 	for {
 		f, err := os.OpenFile(filepath.Join(dir, StagePrefix+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {
 			return nil, nil, err
 		}
-		if held, err = hold(f.Name()); err == nil {
+		if held, err = inuse.Mark(f.Name()); err == nil {
 			return f, held, nil
 		}
 		if err := errors.Join(err, f.Close()); !errors.Is(err, fs.ErrNotExist) {
@@ -131,16 +132,8 @@ func (p *pending) abort() {
 // stagedDir makes a temporary folder on the file system of dest: inside dest if it exists, since the user may not be able to write to its
 // parent. The caller closes held when the folder was removed.
 func stagedDir(dest string) (dir string, held *os.File, err error) {
-	sweep(nearest(dest))
-	for {
-		dir, err := os.MkdirTemp(nearest(dest), StagePrefix)
-		if err != nil {
-			return "", nil, err
-		}
-		if held, err = hold(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return dir, held, err
-		}
-	}
+	inuse.RemoveLeft(nearest(dest), StagePrefix)
+	return inuse.MkdirTemp(nearest(dest), StagePrefix)
 }
 
 // nearest returns the nearest folder that exists, dir or above it.

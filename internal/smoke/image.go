@@ -51,10 +51,16 @@ func (b *Runner) Provide(ctx context.Context, img Image) (name string, err error
 		return id.String(), nil // the image exists without a name; removing a name later would remove the image as well
 	}
 	if !there {
+		gone := b.engine.Temporary(ctx, engine.Nameless, id.String())
 		defer func() {
+			var left error
 			if err != nil {
-				err = errors.Join(err, b.drop(ctx, id))
+				left = b.drop(ctx, id)
 			}
+			if left == nil {
+				gone()
+			}
+			err = errors.Join(err, left)
 		}()
 		if err := b.fetch(ctx, img); err != nil {
 			return "", err
@@ -64,7 +70,7 @@ func (b *Runner) Provide(ctx context.Context, img Image) (name string, err error
 	if err != nil {
 		return "", err
 	}
-	b.recordName(img.Root.Digest, tagged)
+	b.recordName(ctx, img.Root.Digest, tagged)
 	return tagged, b.engine.Tag(ctx, id.String(), tagged)
 }
 
@@ -94,7 +100,7 @@ func (b *Runner) fetch(ctx context.Context, img Image) error {
 	if err != nil {
 		return err
 	}
-	b.recordName(img.Root.Digest, ref.String())
+	b.recordName(ctx, img.Root.Digest, ref.String())
 	if img.Shown != "" {
 		b.note(diag.Notef("pulling %s for %s", img.Shown, platform.Format(img.Platform)))
 	}
@@ -111,7 +117,10 @@ func (b *Runner) send(ctx context.Context, img Image) error {
 	if err != nil {
 		return err
 	}
-	_, err = load.Stage(ctx, b.engine, load.Request{Root: img.Root, Blobs: blobs})
+	staged, err := load.Stage(ctx, b.engine, load.Request{Root: img.Root, Blobs: blobs})
+	if err == nil {
+		_, err = staged.Commit(ctx)
+	}
 	return err
 }
 
@@ -119,9 +128,5 @@ func (b *Runner) send(ctx context.Context, img Image) error {
 func (b *Runner) drop(ctx context.Context, id digest.Digest) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
-	img, err := b.engine.Image(ctx, id.String())
-	if err != nil || img.ID != id || len(img.Names) > 0 {
-		return err
-	}
-	return b.engine.RemoveImage(ctx, id.String())
+	return b.engine.RemoveNameless(ctx, id.String())
 }

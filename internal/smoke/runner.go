@@ -26,7 +26,7 @@ type Runner struct {
 	slots  chan struct{} // one per program that may run at the same time: as many as the engine has CPUs
 
 	mu     sync.Mutex
-	names  map[digest.Digest][]string // names that were added, by image
+	names  map[digest.Digest][]addedName // by image
 	warned sync.Once
 }
 
@@ -38,15 +38,22 @@ func Open(ctx context.Context, eng *engine.Engine, note diag.Notes) (*Runner, er
 	}
 	return &Runner{
 		engine: eng, info: info, note: note, id: strings.ToLower(rand.Text()), slots: make(chan struct{}, max(1, info.NCPU)),
-		names: map[digest.Digest][]string{},
+		names: map[digest.Digest][]addedName{},
 	}, nil
 }
 
-// recordName records a name that this runner has given to an image.
-func (b *Runner) recordName(image digest.Digest, name string) {
+// addedName is a name that a runner has given to an image. gone ends the record of it.
+type addedName struct {
+	name string
+	gone func()
+}
+
+// recordName records a name that this runner gives to an image.
+func (b *Runner) recordName(ctx context.Context, image digest.Digest, name string) {
+	gone := b.engine.Temporary(ctx, engine.AnImage, name)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.names[image] = append(b.names[image], name)
+	b.names[image] = append(b.names[image], addedName{name, gone})
 }
 
 // closeTimeout bounds the clean-up, which happens also after an interrupt.
@@ -63,12 +70,14 @@ func (b *Runner) Close(ctx context.Context) error {
 	var mu sync.Mutex
 	for _, names := range b.names {
 		images.Go(func() {
-			for _, name := range names { // one after the other: the image is removed with the last name
-				if err := b.engine.RemoveImage(ctx, name); err != nil {
+			for _, added := range names { // one after the other: the image is removed with the last name
+				if err := b.engine.RemoveImage(ctx, added.name); err != nil {
 					mu.Lock()
 					errs = append(errs, err)
 					mu.Unlock()
+					continue
 				}
+				added.gone()
 			}
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
+	"github.com/docker-multiarch/docker-multiarch/internal/inuse"
 )
 
 // ContextName is the name by which the Dockerfile frontend requests the context (BuildKit, frontend/dockerui/context.go).
@@ -41,6 +42,7 @@ type Options struct {
 // Open checks the user's arguments and spools standard input, so that all platforms and retries read the same bytes. Every wait ends with
 // ctx. release removes the spooled files; it is never nil. Nothing is sent anywhere.
 func Open(ctx context.Context, opt Options) (src Source, release func(), err error) {
+	inuse.RemoveTemp()
 	var spool spool
 	defer func() {
 		if err != nil {

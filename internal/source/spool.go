@@ -13,6 +13,8 @@ import (
 	"github.com/moby/buildkit/session/upload"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/inuse"
 )
 
 // spoolURL is the URL that the builder requests from a session to get the spooled context. BuildKit's http source recognizes the host.
@@ -21,15 +23,18 @@ const spoolURL = "http://buildkit-session/" + spoolName
 const spoolName = "context"
 
 // spool is a temporary directory that is made when first needed.
-type spool struct{ root string }
+type spool struct {
+	root   string
+	delete func()
+}
 
 func (s *spool) dir() (string, error) {
 	if s.root == "" {
-		root, err := os.MkdirTemp("", "docker-multiarch-")
+		root, remove, err := inuse.TempDir()
 		if err != nil {
 			return "", err
 		}
-		s.root = root
+		s.root, s.delete = root, remove
 	}
 	return os.MkdirTemp(s.root, "")
 }
@@ -49,7 +54,7 @@ func (s *spool) file(name string, r io.Reader) (string, error) {
 
 func (s *spool) remove() {
 	if s.root != "" {
-		_ = os.RemoveAll(s.root) // a left-over temporary file is not a reason to fail a build
+		s.delete()
 	}
 }
 

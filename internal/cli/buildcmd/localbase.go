@@ -14,6 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/inuse"
 	"github.com/docker-multiarch/docker-multiarch/internal/localbase"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -34,11 +35,10 @@ func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string))
 			return release, err
 		}
 	}
-	root, err := os.MkdirTemp("", "docker-multiarch-base-")
+	root, release, err := inuse.TempDir()
 	if err != nil {
 		return release, err
 	}
-	release = func() { _ = os.RemoveAll(root) } // a left-over temporary folder is not a reason to fail a build
 	for _, name := range j.localBases {
 		note("saving " + name + " from the engine's image store")
 		base, err := saveLocalBase(ctx, eng, name, root)

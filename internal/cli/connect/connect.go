@@ -38,7 +38,7 @@ import (
 func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env {
 	// The progress display needs the file itself to recognise a terminal.
 	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
-	opened := &engines{docker: dockerCLI}
+	opened := &engines{docker: dockerCLI, records: func() string { return w.Cached("engines") }}
 	w.Engine = sync.OnceValue(opened.current) // one engine, so that its facts are read once
 	w.EngineAt = opened.at
 	opened.first = w.Engine

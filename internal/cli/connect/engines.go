@@ -18,8 +18,9 @@ import (
 
 // engines opens the engines of nodes, each once. The process ends with them open.
 type engines struct {
-	docker *command.DockerCli
-	first  func() *engine.Engine // that of the current context
+	docker  *command.DockerCli
+	first   func() *engine.Engine // that of the current context
+	records func() string         // the folder of what is on them for a time
 
 	mu     sync.Mutex
 	opened map[string]*engine.Engine
@@ -28,7 +29,13 @@ type engines struct {
 // current opens the engine of the current context.
 func (s *engines) current() *engine.Engine {
 	api := s.docker.Client() // ends the process if the context cannot be used
-	return engine.At(s.docker.DockerEndpoint().Host, api)
+	return s.engine(s.docker.DockerEndpoint().Host, api)
+}
+
+func (s *engines) engine(host string, api client.APIClient) *engine.Engine {
+	e := engine.At(host, api)
+	e.RecordLeftovers(s.records())
+	return e
 }
 
 // at returns the engine of a Docker context, or at an address.
@@ -68,7 +75,7 @@ func (s *engines) open(address string) (*engine.Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the engine of %s cannot be used: %w", address, err)
 	}
-	return engine.At(ep.Host, api), nil
+	return s.engine(ep.Host, api), nil
 }
 
 // endpoint returns the endpoint of a context. An address gets the TLS files that the Docker CLI would use for it as its host.

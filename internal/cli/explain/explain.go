@@ -158,6 +158,9 @@ func spaceHint(err error) string {
 	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
 		return fmt.Sprintf("df -h %q shows the free space there; TMPDIR sets the folder of temporary files", filepath.Dir(path.Path))
 	}
+	if _, ok := errors.AsType[*engine.FullError](err); ok {
+		return "docker system df shows what uses the engine's disk; docker image prune and docker multiarch builder prune free space there"
+	}
 	if buildkitmsg.IsNoSpace(err) {
 		return "docker multiarch builder prune frees space on the disk of the builder's cache; docker multiarch builder du shows what uses it;\n" +
 			"      docker multiarch builder rm removes the builder with its cache, if the disk is too full even for that"

@@ -100,7 +100,7 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 	}
 	report := solve.Report{Target: archive.root}
 	report.Tags, err = pushed.Publish(ctx, registry, manifest.PublishRequest{Targets: targets})
-	if !o.quiet {
+	if !o.quiet || err != nil { // an error must not hide which tags have moved
 		results.Tags(w.Err, report)
 	}
 	if err != nil {

@@ -24,9 +24,9 @@ func answerMerge(w *cli.Env, o mergeOptions, res merge.Result, err error) error 
 	report := solve.Report{Target: res.Target, Tags: res.Tags}
 	if !o.quiet && len(res.Images) > 0 {
 		mergedTable(w.Err, res)
-		if len(res.Tags) > 0 {
-			results.Tags(w.Err, report)
-		}
+	}
+	if (!o.quiet || err != nil) && len(res.Tags) > 0 { // an error must not hide which tags have moved
+		results.Tags(w.Err, report)
 	}
 	if errors.Is(err, merge.ErrTaken) {
 		err = &cli.Hinted{Err: err, Hint: "leave out --no-clobber to move the tag"}

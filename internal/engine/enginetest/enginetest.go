@@ -6,6 +6,7 @@
 package enginetest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -61,6 +62,8 @@ type Engine struct {
 	Tag        func(ref string) error // an error refuses the name; nil refuses none
 	Process    Process                // of both one-shot containers and executed commands
 
+	// Answer, if it is set, may answer a request; then it returns true.
+	Answer func(w http.ResponseWriter, r *http.Request) bool
 	// Dial, if it accepts a command, makes that command a connection.
 	Dial func(c *Container, cmd []string) (net.Conn, bool)
 
@@ -81,6 +84,23 @@ type exec struct {
 // Start serves the engine on a socket until the test ends and returns a client.
 func (e *Engine) Start(t testing.TB) *client.Client {
 	t.Helper()
+	socket := filepath.Join(t.TempDir(), "engine.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.serve(t, l, client.WithHost("unix://"+socket))
+}
+
+// StartInMemory is Start without a socket, for tests in a bubble of testing/synctest.
+func (e *Engine) StartInMemory(t testing.TB) *client.Client {
+	t.Helper()
+	l := pipes{make(chan net.Conn), make(chan struct{})}
+	return e.serve(t, l, client.WithHost("tcp://engine.test:2375"), client.WithDialContext(l.dial))
+}
+
+func (e *Engine) serve(t testing.TB, l net.Listener, options ...client.Opt) *client.Client {
+	t.Helper()
 	if e.Images == nil {
 		e.Images = map[string]string{}
 	}
@@ -88,21 +108,53 @@ func (e *Engine) Start(t testing.TB) *client.Client {
 		e.Origins = map[string][]string{}
 	}
 	e.containers, e.execs, e.volumes = map[string]*Container{}, map[string]exec{}, map[string]bool{}
-	socket := filepath.Join(t.TempDir(), "engine.sock")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
 	srv := &http.Server{Handler: e.routes()} //nolint:gosec // in the test's own process
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
-	c, err := client.New(client.WithHost("unix://" + socket))
+	c, err := client.New(options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
+
+// pipes is a listener for connections in memory.
+type pipes struct {
+	made chan net.Conn
+	end  chan struct{}
+}
+
+func (p pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p.made <- far:
+		return near, nil
+	case <-p.end:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Accept implements net.Listener.
+func (p pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.made:
+		return conn, nil
+	case <-p.end:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (p pipes) Close() error {
+	close(p.end)
+	return nil
+}
+
+// Addr implements net.Listener.
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "engine", Net: "unix"} }
 
 // Containers returns the existing containers, in no order.
 func (e *Engine) Containers() []*Container {
@@ -208,7 +260,9 @@ func (e *Engine) routes() http.Handler {
 		e.mu.Lock()
 		e.calls = append(e.calls, r.Method+" "+r.URL.Path)
 		e.mu.Unlock()
-		m.ServeHTTP(w, r)
+		if e.Answer == nil || !e.Answer(w, r) {
+			m.ServeHTTP(w, r)
+		}
 	})
 }
 

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package sink
+package inuse
 
 import (
 	"errors"
@@ -11,15 +11,14 @@ import (
 	"syscall"
 )
 
-// hold marks a staged file or folder as in use until the result is closed or the process ends, however it ends. It returns
-// [fs.ErrNotExist] if sweep was faster.
-func hold(name string) (*os.File, error) {
+// Mark marks a file or folder until the result is closed or the process ends. It returns [fs.ErrNotExist] if EachLeft was faster.
+func Mark(name string) (*os.File, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		return f, nil //nolint:nilerr // a file system without locks: what a killed build leaves there stays
+		return f, nil //nolint:nilerr // a file system without locks: what a killed process leaves there stays
 	}
 	held, err := f.Stat()
 	if named, missing := os.Lstat(name); err == nil && (missing != nil || !os.SameFile(held, named)) {
@@ -31,11 +30,11 @@ func hold(name string) (*os.File, error) {
 	return f, nil
 }
 
-// sweep removes what builds that were killed have staged in a folder.
-func sweep(dir string) {
-	entries, _ := os.ReadDir(dir) // the build itself finds out that it cannot be read
+// EachLeft calls found for each file or folder that begins with prefix in dir and that no process has marked. Meanwhile it is marked.
+func EachLeft(dir, prefix string, found func(name string)) {
+	entries, _ := os.ReadDir(dir) // who writes there finds out that it cannot be read
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), StagePrefix) {
+		if !strings.HasPrefix(entry.Name(), prefix) {
 			continue
 		}
 		name := filepath.Join(dir, entry.Name())
@@ -44,7 +43,7 @@ func sweep(dir string) {
 			continue // it is not ours, or is gone
 		}
 		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			_ = os.RemoveAll(name) // the name of a left-over folder shows its origin
+			found(name)
 		}
 		_ = f.Close()
 	}
