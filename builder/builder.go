@@ -83,6 +83,18 @@ type Driver interface {
 	Connect(ctx context.Context, e Endpoint, want Spec, report func(line string)) (*Node, error)
 }
 
+// Checker is a Driver whose nodes its users can define.
+type Checker interface {
+	Driver
+	// OptionNames lists the options of its nodes, for messages and completion.
+	OptionNames() []string
+	// ParseOptions reads driver options, each a CSV list of key=value.
+	ParseOptions(lists ...string) (map[string]string, error)
+	// Check returns an error if the endpoint cannot be one of this driver. It connects to nothing, but reads the files that the endpoint
+	// names.
+	Check(e Endpoint) error
+}
+
 // Manager is a Driver whose BuildKits this program manages.
 type Manager interface {
 	Driver
@@ -105,9 +117,14 @@ var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // CheckName returns an error unless name can be a builder's: letters, digits, dot, dash and underscore,
 // at most 64, not starting with a mark. (The engine allows the same in container names.)
-func CheckName(name string) error {
+func CheckName(name string) error { return checkName("builder", name) }
+
+// CheckNode returns an error unless name can be a node's, by the same rules.
+func CheckNode(name string) error { return checkName("node", name) }
+
+func checkName(what, name string) error {
 	if len(name) > 64 || !validName.MatchString(name) {
-		return fmt.Errorf("invalid builder name %q: use letters, digits, dots, dashes and underscores, at most 64, starting with a letter or digit", name)
+		return fmt.Errorf("invalid %s name %q: use letters, digits, dots, dashes and underscores, at most 64, starting with a letter or digit", what, name)
 	}
 	return nil
 }

@@ -28,7 +28,9 @@ type Status struct {
 }
 
 // Endpoint returns the node's endpoint, on the engine that has given the Status.
-func (s Status) Endpoint() Endpoint { return Endpoint{Builder: s.Builder, Index: s.Node, Driver: s.Driver} }
+func (s Status) Endpoint() Endpoint {
+	return Endpoint{Builder: s.Builder, Index: s.Node, Driver: s.Driver}
+}
 
 // Details are all known facts about a node. Its lists are sorted.
 type Details struct {

@@ -13,7 +13,24 @@ type Driver struct {
 	Engine func(address string) (*engine.Engine, error)
 }
 
-var _ builder.Manager = Driver{}
+var (
+	_ builder.Manager = Driver{}
+	_ builder.Checker = Driver{}
+)
+
+// OptionNames implements [builder.Checker].
+func (Driver) OptionNames() []string { return OptionNames() }
+
+// ParseOptions implements [builder.Checker].
+func (Driver) ParseOptions(lists ...string) (map[string]string, error) {
+	return ParseOptions(lists...)
+}
+
+// Check implements [builder.Checker].
+func (d Driver) Check(e builder.Endpoint) error {
+	_, err := d.Engine(e.Address)
+	return err
+}
 
 // Connect implements [builder.Driver]. The package comment says what it does.
 func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/builder/link"
 )
 
@@ -22,7 +23,21 @@ const DriverName = "remote"
 // Driver connects to the BuildKit at an endpoint's address.
 type Driver struct{}
 
-var _ builder.Driver = Driver{}
+var _ builder.Checker = Driver{}
+
+// OptionNames implements [builder.Checker].
+func (Driver) OptionNames() []string { return OptionNames() }
+
+// ParseOptions implements [builder.Checker].
+func (Driver) ParseOptions(lists ...string) (map[string]string, error) { return ParseOptions(lists...) }
+
+// Check implements [builder.Checker].
+func (Driver) Check(e builder.Endpoint) error {
+	if err := settable(builder.Spec{Daemon: buildkitd.Settings{Flags: e.Flags, Config: e.Config}}); err != nil {
+		return err
+	}
+	return Check(e)
+}
 
 // VersionError means that a BuildKit is too old.
 type VersionError struct{ Version, Min string }

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -39,6 +40,7 @@ type File struct {
 // node is an endpoint as it is written.
 type node struct {
 	Name      string                `json:"name"`
+	Index     int                   `json:"index,omitempty"` // of [builder.Endpoint]
 	Driver    string                `json:"driver"`
 	Address   string                `json:"endpoint,omitempty"`
 	Platforms []string              `json:"platforms,omitempty"`
@@ -127,13 +129,16 @@ func (f File) Builder(name string) (b builder.Builder, found bool, err error) {
 	b.Name = name
 	for _, n := range nodes {
 		e := builder.Endpoint{
-			Builder: name, Node: n.Name, Driver: n.Driver, Address: n.Address, Options: n.Options, Flags: n.Flags,
+			Builder: name, Node: n.Name, Index: n.Index, Driver: n.Driver, Address: n.Address, Options: n.Options, Flags: n.Flags,
 		}
 		if n.Config != nil {
 			e.Config = *n.Config
 		}
 		if e.Platforms, _, err = platform.Parse(n.Platforms...); err != nil {
 			return b, true, fmt.Errorf("node %q of builder %q: %w", n.Name, name, err)
+		}
+		if i := slices.IndexFunc(b.Nodes, func(o builder.Endpoint) bool { return o.Node == e.Node || o.Index == e.Index }); i >= 0 {
+			return b, true, fmt.Errorf("node %q of builder %q has the name or the index of node %q", n.Name, name, b.Nodes[i].Node)
 		}
 		b.Nodes = append(b.Nodes, e)
 	}
@@ -144,7 +149,7 @@ func (f File) Builder(name string) (b builder.Builder, found bool, err error) {
 func (f *File) Put(b builder.Builder) {
 	var nodes []node
 	for _, e := range b.Nodes {
-		n := node{Name: e.Node, Driver: e.Driver, Address: e.Address, Options: e.Options, Flags: e.Flags}
+		n := node{Name: e.Node, Index: e.Index, Driver: e.Driver, Address: e.Address, Options: e.Options, Flags: e.Flags}
 		for _, p := range e.Platforms {
 			n.Platforms = append(n.Platforms, platform.Format(p))
 		}

@@ -16,7 +16,7 @@ func TestABuilderComesBackAsItWasStored(t *testing.T) {
 	want := builder.Builder{Name: "farm", Nodes: []builder.Endpoint{
 		{Builder: "farm", Node: "farm0", Driver: "docker-container", Address: "desk", Options: map[string]string{"memory": "8g"}, Flags: []string{"--debug"}},
 		{
-			Builder: "farm", Node: "arm", Driver: "remote", Address: "tcp://arm:1234", Platforms: arm,
+			Builder: "farm", Node: "arm", Index: 2, Driver: "remote", Address: "tcp://arm:1234", Platforms: arm,
 			Config: buildkitd.UserConfig{TOML: []byte("debug = true\n"), Files: map[string][]byte{"/etc/x": []byte("x")}},
 		},
 	}}

@@ -29,6 +29,7 @@ func (s *harness) withBuilders() *enginetest.Engine {
 	}
 	eng := engine.New(fake.Start(s.T))
 	s.Env.Engine = func() *engine.Engine { return eng }
+	s.Env.EngineAt = func(string) (*engine.Engine, error) { return eng, nil }
 	s.Env.Drivers = drivers(s.Env)
 	s.Env.Spec = func(opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
 		options, err := container.ParseOptions(opt.Builder.DriverOpts...)

@@ -18,6 +18,7 @@ import (
 func completed(t *testing.T, args ...string) []string {
 	t.Helper()
 	s := newHarness(t)
+	s.Env.Drivers = drivers(s.Env)
 	if status := s.Command(append([]string{"__complete"}, args...)...); status != 0 {
 		t.Fatalf("status %d: %s", status, s.Err.String())
 	}
@@ -34,23 +35,24 @@ func TestCompletion(t *testing.T) {
 		"the last platform of a list": {
 			[]string{"build", "--platform", "linux/arm64,linux/a"}, []string{"linux/arm64,linux/amd64", "linux/arm64,linux/arm/v7"}, "linux/arm64,linux/arm64",
 		},
-		"a first platform": {[]string{"build", "--platform", "linux/a"}, []string{"linux/amd64"}, "amd64"},
-		"media types":      {[]string{"build", "--media-types", ""}, []string{"oci", "docker"}, ""},
-		"emulators":        {[]string{"build", "--emulators", "n"}, []string{"never"}, ""},
-		"networks":         {[]string{"build", "--network", "h"}, []string{"host"}, ""},
-		"progress":         {[]string{"build", "--progress", "t"}, []string{"tty"}, ""},
-		"driver options":   {[]string{"build", "--driver-opt", ""}, []string{"network=", "memory=", "env."}, "env.="},
-		"formats":          {[]string{"builder", "ls", "--format", ""}, []string{"table", "json"}, ""},
-		"outputs":          {[]string{"build", "-o", ""}, []string{"type=oci", "type=local"}, ""},
-		"caches to read":   {[]string{"build", "--cache-from", ""}, []string{"type=registry,ref=", "type=gha"}, "type=inline"},
-		"caches to write":  {[]string{"build", "--cache-to", ""}, []string{"type=inline", "type=local,mode=max,dest="}, ""},
-		"what to load":     {[]string{"build", "--load="}, []string{"native", "linux/arm64"}, ""},
-		"drivers":          {[]string{"builder", "create", "--driver", ""}, []string{"docker-container"}, "kubernetes"},
-		"fixed platforms":  {[]string{"builder", "create", "--platform", ""}, []string{"linux/arm64"}, ""},
-		"filters of du":    {[]string{"builder", "du", "--filter", ""}, []string{"until=", "type=exec.cachemount"}, ""},
-		"formats of du":    {[]string{"builder", "du", "--format", ""}, []string{"table", "json", "pretty"}, ""},
-		"commands":         {[]string{"builder", "s"}, []string{"stop"}, "ls"},
-		"flags":            {[]string{"build", "--driver"}, []string{"--driver-opt"}, "--platform"},
+		"a first platform":   {[]string{"build", "--platform", "linux/a"}, []string{"linux/amd64"}, "amd64"},
+		"media types":        {[]string{"build", "--media-types", ""}, []string{"oci", "docker"}, ""},
+		"emulators":          {[]string{"build", "--emulators", "n"}, []string{"never"}, ""},
+		"networks":           {[]string{"build", "--network", "h"}, []string{"host"}, ""},
+		"progress":           {[]string{"build", "--progress", "t"}, []string{"tty"}, ""},
+		"driver options":     {[]string{"build", "--driver-opt", ""}, []string{"network=", "memory=", "env."}, "env.="},
+		"formats":            {[]string{"builder", "ls", "--format", ""}, []string{"table", "json"}, ""},
+		"outputs":            {[]string{"build", "-o", ""}, []string{"type=oci", "type=local"}, ""},
+		"caches to read":     {[]string{"build", "--cache-from", ""}, []string{"type=registry,ref=", "type=gha"}, "type=inline"},
+		"caches to write":    {[]string{"build", "--cache-to", ""}, []string{"type=inline", "type=local,mode=max,dest="}, ""},
+		"what to load":       {[]string{"build", "--load="}, []string{"native", "linux/arm64"}, ""},
+		"drivers":            {[]string{"builder", "create", "--driver", ""}, []string{"docker-container", "remote"}, "kubernetes"},
+		"a driver's options": {[]string{"builder", "create", "--driver", "remote", "--driver-opt", ""}, []string{"cacert="}, "memory="},
+		"fixed platforms":    {[]string{"builder", "create", "--platform", ""}, []string{"linux/arm64"}, ""},
+		"filters of du":      {[]string{"builder", "du", "--filter", ""}, []string{"until=", "type=exec.cachemount"}, ""},
+		"formats of du":      {[]string{"builder", "du", "--format", ""}, []string{"table", "json", "pretty"}, ""},
+		"commands":           {[]string{"builder", "s"}, []string{"stop"}, "ls"},
+		"flags":              {[]string{"build", "--driver"}, []string{"--driver-opt"}, "--platform"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := completed(t, tt.args...)
@@ -79,7 +81,7 @@ func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
 	free := []string{ // the words of all commands
 		"allow-env", "allow-platform-mismatch",
 		"add-host", "annotation", "build-arg", "build-context", "builder-image", "buildkitd-flags", "cgroup-parent", "image", "jobs", "label",
-		"local-base", "max-used-space", "min-free-space", "name", "no-cache-filter", "node", "onto", "os-features", "push-retry-max-wait", "os-version", "reserved-space", "retry", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
+		"local-base", "max-used-space", "min-free-space", "no-cache-filter", "node", "onto", "os-features", "push-retry-max-wait", "os-version", "reserved-space", "retry", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
 		"entrypoint", "env", "memory", "test", "timeout", "user", "verify-allow", "workdir", "trust-image",
 	}
 	used := map[string]bool{}

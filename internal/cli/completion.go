@@ -45,8 +45,12 @@ func CompletePlatforms(_ *cobra.Command, _ []string, typed string) ([]string, co
 
 // CompleteDriverOptions completes the value of --driver-opt.
 func CompleteDriverOptions(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var values []string
-	for _, name := range container.OptionNames() {
+	return CompleteOptions(container.OptionNames())
+}
+
+// CompleteOptions completes one of the names of driver options; <name> is for a word of the user.
+func CompleteOptions(names []string) (values []string, directive cobra.ShellCompDirective) {
+	for _, name := range names {
 		values = append(values, strings.TrimSuffix(name, "<name>")+map[bool]string{true: "", false: "="}[strings.HasSuffix(name, "<name>")])
 	}
 	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -13,6 +13,9 @@ import (
 // builderVariable names the builder if --builder does not.
 const builderVariable = "DOCKER_MULTIARCH_BUILDER"
 
+// BuildKitVariable has the address of a BuildKit, as in docker buildx.
+const BuildKitVariable = "BUILDKIT_HOST"
+
 // Builders is the file of the user's builders.
 func (w *Env) Builders() store.Store { return store.Store{Dir: w.StateDir()} }
 
@@ -52,6 +55,30 @@ func (w *Env) BuilderFor(flag string) (string, error) {
 		return "", &Usage{Err: fmt.Errorf("%s: %w", from, err)}
 	}
 	return name, nil
+}
+
+// Here returns the address of the current engine, as a node keeps it: the Docker context, or the address of the default one, which depends
+// on the environment.
+func (w *Env) Here() string {
+	context, host := w.Endpoint()
+	if context == "default" {
+		return host
+	}
+	return context
+}
+
+// FindBuilder returns the builder of a name if it exists: stored, or as a container on the engine of the current context.
+func (w *Env) FindBuilder(ctx context.Context, name string) (b builder.Builder, found bool, err error) {
+	b, err = w.Builder(name)
+	if err != nil || b.DefinedBy != "" {
+		return b, err == nil, err
+	}
+	eng, err := w.ReachableEngine(ctx)
+	if err != nil {
+		return b, false, err
+	}
+	found, err = container.Exists(ctx, eng, b.Nodes[0])
+	return b, found, err
 }
 
 // Builder returns the builder of a name that BuilderFor has returned: as it is stored, else a container on the engine of the current

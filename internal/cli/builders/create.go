@@ -1,11 +1,15 @@
 package builders
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,9 +21,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// driverName is the only driver so far.
-const driverName = container.DriverName
 
 // createOptions are the flags as the user wrote them.
 type createOptions struct {
@@ -37,10 +38,12 @@ func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create [OPTIONS] [CONTEXT|ENDPOINT]",
 		Short: "Create a new builder instance",
-		Long: "Create a builder on the engine of the current context, with settings that later builds keep. This command is optional: a build\n" +
-			"creates the builder that it names. --bootstrap starts the new builder; without it, the first build does.\n\n" +
-			"To change a builder, name its node: --name NAME --node NAME0. Settings that you leave out stay as they are.",
-		Example: "  docker multiarch builder create --name big --driver-opt memory=8g --use",
+		Long: "Create a builder, with settings that later builds keep, or change its nodes. Without an endpoint, the node is a container on the\n" +
+			"engine of the current context. A build creates such a builder by itself. --bootstrap starts the node; without it, the first build does.\n\n" +
+			"A builder may have several nodes, each with a driver and an endpoint of its own: --append adds one, --leave removes one, and --node\n" +
+			"names the one to change. Settings that you leave out stay as they are.",
+		Example: "  docker multiarch builder create --name big --driver-opt memory=8g --use\n" +
+			"  docker multiarch builder create --name farm --append --node arm --platform linux/arm64 ssh://user@arm-server",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return cli.UsageError(cmd, "%q takes one context or endpoint at most, not %d", cmd.CommandPath(), len(args))
@@ -48,7 +51,7 @@ func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runCreate(ctx, w, o, args) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runCreate(ctx, w, o, append(args, "")[0]) })
 		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -57,8 +60,18 @@ func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
 	files := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
 	}
+	drivers := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return driverNames(w), cobra.ShellCompDirectiveNoFileComp
+	}
+	options := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		if d, ok := w.Drivers[cmp.Or(o.driver, driverName)].(builder.Checker); ok {
+			return cli.CompleteOptions(d.OptionNames())
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 	for name, complete := range map[string]cli.Completer{
-		"driver": cli.OneOf(driverName), "driver-opt": cli.CompleteDriverOptions, "platform": cli.CompletePlatforms, "buildkitd-config": files,
+		"driver": drivers, "driver-opt": options, "platform": cli.CompletePlatforms, "buildkitd-config": files,
+		"name": cli.CompleteBuilders(w),
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(name, complete)
 	}
@@ -67,8 +80,8 @@ func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
 
 func addCreateFlags(f *pflag.FlagSet, o *createOptions) {
 	f.StringVar(&o.name, "name", "", "Builder instance name")
-	f.StringVar(&o.driver, "driver", "", `Driver to use (available: "`+driverName+`")`)
-	f.StringVar(&o.node, "node", "", "Modify the node with given name (the node of builder NAME is NAME0)")
+	f.StringVar(&o.driver, "driver", "", `Driver to use (available: "docker-container", "remote", "docker")`)
+	f.StringVar(&o.node, "node", "", "Create or modify the node with given name (NAME0, NAME1, … if none is given)")
 	f.StringArrayVar(&o.platforms, "platform", nil, "Fixed platforms for current node")
 	f.StringArrayVar(&o.driverOpts, "driver-opt", nil, `Options for the driver (e.g. "network=host", "memory=8g", "env.KEY=VALUE")`)
 	cli.AddTrustFlag(f, &o.trust)
@@ -78,31 +91,34 @@ func addCreateFlags(f *pflag.FlagSet, o *createOptions) {
 	f.StringVar(&o.config, "config", "", "BuildKit daemon config file")
 	_ = f.MarkHidden("config")
 	f.BoolVar(&o.bootstrap, "bootstrap", false, "Boot builder after creation")
-	f.BoolVar(&o.append, "append", false, "Append a node to builder instead of changing it (not supported)")
-	f.BoolVar(&o.leave, "leave", false, "Remove a node from builder instead of changing it (not supported)")
+	f.BoolVar(&o.append, "append", false, "Append a node to builder instead of changing it")
+	f.BoolVar(&o.leave, "leave", false, "Remove a node from builder instead of changing it")
 	f.BoolVar(&o.use, "use", false, "Set the current builder instance")
 }
 
-func runCreate(ctx context.Context, w *cli.Env, o createOptions, args []string) error {
-	if err := checkCreate(w, o, args); err != nil {
+func runCreate(ctx context.Context, w *cli.Env, o createOptions, endpoint string) error {
+	if err := checkCreate(o, endpoint); err != nil {
+		return err
+	}
+	if o.leave {
+		return runLeave(ctx, w, o)
+	}
+	trusted, err := w.Trusted(o.trust)
+	if err != nil {
 		return err
 	}
 	if o.name == "" {
 		o.name = newName()
 	}
-	spec, err := createSpec(w, o)
+	b, err := w.Builder(o.name)
 	if err != nil {
 		return err
 	}
-	eng, err := w.ReachableEngine(ctx)
-	if err != nil {
+	c := creation{w: w, o: o, trusted: trusted, builder: b}
+	if err := c.read(endpoint); err != nil {
 		return err
 	}
-	err = container.Create(ctx, eng, spec, container.CreateOptions{Change: o.node != "", Start: o.bootstrap}, w.Say)
-	if errors.Is(err, container.ErrExists) {
-		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("docker multiarch builder create --name %s --node %s0 … changes it;\n"+
-			"      docker multiarch builder rm %s removes it", o.name, o.name, o.name)}
-	}
+	done, err := c.run(ctx)
 	if err == nil {
 		err = w.KeepTrusted(ctx, o.trust)
 	}
@@ -114,81 +130,95 @@ func runCreate(ctx context.Context, w *cli.Env, o createOptions, args []string) 
 			return err
 		}
 	}
-	w.Result(o.name, "created builder "+o.name)
+	w.Result(o.name, done)
 	return nil
 }
 
-// checkCreate refuses unsupported options before any work.
-func checkCreate(w *cli.Env, o createOptions, args []string) error {
+// checkCreate refuses flags that do not go together, and names that are none, before any work.
+func checkCreate(o createOptions, endpoint string) error {
 	if o.name != "" {
 		if err := builder.CheckName(o.name); err != nil {
 			return &cli.Usage{Err: err}
 		}
 	}
-	if o.append || o.leave {
-		return &cli.Usage{
-			Err:  errors.New("--append and --leave are not supported: a builder has one node, on the engine of the current context"),
-			Hint: "create another builder with docker multiarch builder create --name NAME, and build on it with --builder NAME",
+	if o.node != "" {
+		if err := builder.CheckNode(o.node); err != nil {
+			return &cli.Usage{Err: err}
 		}
 	}
-	if o.driver != "" && o.driver != driverName {
-		return &cli.Usage{
-			Err:  fmt.Errorf("--driver %q is not supported: the only driver is %s", o.driver, driverName),
-			Hint: "leave out --driver",
-		}
+	switch {
+	case o.append && o.leave:
+		return &cli.Usage{Err: errors.New("--append adds a node and --leave removes one: only one of them can be given")}
+	case o.append && o.name == "":
+		return &cli.Usage{Err: errors.New("--append needs --name, the builder to add a node to")}
+	case o.node != "" && o.name == "":
+		return &cli.Usage{Err: errors.New("--node needs --name, the node's builder")}
+	case o.leave && (o.name == "" || o.node == ""):
+		return &cli.Usage{Err: errors.New("--leave needs --name and --node, the builder and the node that leaves it")}
+	case o.leave && (endpoint != "" || o.driver != "" || o.bootstrap || len(o.platforms)+len(o.driverOpts) > 0 || o.flags != "" || o.config != ""):
+		return &cli.Usage{Err: errors.New("--leave removes a node: it takes no endpoint, and no settings of a node")}
 	}
-	if o.node != "" && (o.name == "" || o.node != o.name+"0") {
-		return &cli.Usage{
-			Err:  fmt.Errorf("--node %q: the name of a builder's node is the builder's name followed by 0", o.node),
-			Hint: "docker multiarch builder create --name NAME --node NAME0 changes builder NAME",
-		}
-	}
-	return checkEndpoint(w, args)
+	return nil
 }
 
-// checkEndpoint accepts only the current context, by its name or its address. The Docker CLI selects the engine.
-func checkEndpoint(w *cli.Env, args []string) error {
-	if len(args) == 0 {
-		return nil
+// read reads the node as the flags describe it.
+func (c *creation) read(endpoint string) (err error) {
+	c.given = builder.Endpoint{Node: c.o.node}
+	if c.given.Driver, err = c.driver(); err != nil {
+		return err
 	}
-	context, host := w.Endpoint()
-	if args[0] == context || args[0] == host {
-		return nil
+	d, ok := c.w.Drivers[c.given.Driver].(builder.Checker)
+	if !ok {
+		return fmt.Errorf("the driver %s has no nodes that can be created", c.given.Driver)
 	}
-	return &cli.Usage{
-		Err: fmt.Errorf("%q is not the current context: the builder would be created on the engine of %s, at %s", args[0], context, host),
-		Hint: fmt.Sprintf("docker --context %s multiarch builder create …, or docker --host %s multiarch builder create …",
-			args[0], args[0]),
+	if c.given.Options, err = d.ParseOptions(c.o.driverOpts...); err != nil {
+		return &cli.Usage{Err: fmt.Errorf("--driver-opt: %w", err)}
 	}
-}
-
-// createSpec returns the builder's specification, from the flags and the Docker config.
-func createSpec(w *cli.Env, o createOptions) (spec container.Spec, err error) {
-	trusted, err := w.Trusted(o.trust)
-	if err != nil {
-		return spec, err
-	}
-	words := cli.BuilderOptions{Name: o.name, Config: o.config, DriverOpts: o.driverOpts, Trusted: trusted}
-	b, common, err := w.Spec(cli.ConnectOptions{Builder: words, Note: w.Note})
-	if err != nil {
-		return spec, err
-	}
-	spec.Endpoint, spec.Spec = b.Nodes[0], common
-	if spec.Daemon.Flags, err = buildkitd.ParseFlags(o.flags); err != nil {
+	if c.given.Flags, err = buildkitd.ParseFlags(c.o.flags); err != nil {
 		wrong := &cli.Usage{Err: fmt.Errorf("--buildkitd-flags: %w", err)}
 		if errors.Is(err, buildkitd.ErrConfigFlag) {
 			wrong.Hint = "give the file with --buildkitd-config"
 		}
-		return spec, wrong
+		return wrong
+	}
+	if c.o.config != "" {
+		if c.given.Config, err = buildkitd.LoadConfig(c.o.config); err != nil {
+			return &cli.Usage{Err: err}
+		}
 	}
 	var notes []string
-	if spec.Platforms, notes, err = platform.Parse(o.platforms...); err != nil {
-		return spec, &cli.Usage{Err: fmt.Errorf("--platform: %w", err)}
+	if c.given.Platforms, notes, err = platform.Parse(c.o.platforms...); err != nil {
+		return &cli.Usage{Err: fmt.Errorf("--platform: %w", err)}
 	}
 	for _, n := range notes {
-		w.Say(n)
+		c.w.Say(n)
 	}
-	return spec, nil
+	if c.given.Address, err = address(c.w, c.given.Driver, endpoint); err != nil {
+		return &cli.Usage{Err: err}
+	}
+	return nil
+}
+
+// driver returns the driver of the node: the one that is given, else that of the node to change, else that of all other nodes of the
+// builder.
+func (c *creation) driver() (string, error) {
+	if name := c.o.driver; name != "" {
+		return name, checkDriver(c.w, name)
+	}
+	found := map[string]bool{}
+	for _, n := range c.builder.Nodes {
+		if n.Node == c.o.node && n.Node != "" {
+			return n.Driver, nil
+		}
+		found[n.Driver] = true
+	}
+	if len(found) == 1 {
+		return c.builder.Nodes[0].Driver, nil
+	}
+	return "", &cli.Usage{
+		Err:  fmt.Errorf("the nodes of builder %q have several drivers: say which one the new node has", c.o.name),
+		Hint: "add --driver with one of " + strings.Join(slices.Sorted(maps.Keys(found)), ", "),
+	}
 }
 
 // newName returns a name for a builder that the user did not name.
@@ -197,3 +227,6 @@ func newName() string {
 	_, _ = rand.Read(b[:]) // never fails: see its documentation
 	return "builder-" + hex.EncodeToString(b[:])
 }
+
+// driverName is the driver of builders that are made when they are needed.
+const driverName = container.DriverName

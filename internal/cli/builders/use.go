@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
@@ -39,11 +38,7 @@ func newBuilderUseCommand(w *cli.Env) *cobra.Command {
 
 // useBuilder requires an existing builder. Otherwise the next build would make a builder with a mistyped name.
 func useBuilder(ctx context.Context, w *cli.Env, name string, global bool) error {
-	eng, err := w.ReachableEngine(ctx)
-	if err != nil {
-		return err
-	}
-	found, err := container.Exists(ctx, eng, builder.Endpoint{Builder: name})
+	_, found, err := w.FindBuilder(ctx, name)
 	if err != nil {
 		return err
 	}
