@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	bkclient "github.com/moby/buildkit/client"
@@ -47,7 +48,7 @@ type Abilities struct {
 	Gateway func(context.Context) (string, error)
 	// Disk reads the disk that holds the cache.
 	Disk DiskGauge
-	// Lost returns why the connection broke; see [Node.Why].
+	// Lost returns why the connection broke, without the node's name; see [Node.Why].
 	Lost func(context.Context) error
 }
 
@@ -95,10 +96,11 @@ func (n *Node) probe(ctx context.Context, ps ...platform.Platform) (emulation.St
 
 // Why returns why the connection broke, as far as the node knows.
 func (n *Node) Why(ctx context.Context) error {
-	if n.Lost == nil {
-		return fmt.Errorf("builder %q was lost during the build: the connection broke", n.Endpoint.Name())
+	why := errors.New("the connection broke")
+	if n.Lost != nil {
+		why = n.Lost(ctx)
 	}
-	return n.Lost(ctx)
+	return fmt.Errorf("%s was lost during the build: %w", n.Endpoint, why)
 }
 
 // Close ends the connection. BuildKit keeps running.

@@ -4,22 +4,26 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
+
+	"github.com/docker-multiarch/docker-multiarch/builder/link"
 )
 
 // connect waits until the BuildKit of an observed container answers. It returns
 // errChanged when the container is no longer there or no longer runs.
 func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) {
-	if a, ok := k.early.take(); ok {
-		return k.node(have, a), nil
+	if l, ok := k.early.take(); ok {
+		return k.node(have, l), nil
 	}
-	wctx, cancel := context.WithTimeoutCause(ctx, k.spec.StartWait, context.DeadlineExceeded)
+	wait := k.startWait(have)
+	wctx, cancel := context.WithTimeoutCause(ctx, wait, context.DeadlineExceeded)
 	defer cancel()
 	for pause := newPause(); ; {
-		a, err := k.target(have).ask(wctx)
+		l, err := k.target(have).connect(wctx)
 		if err == nil {
-			return k.node(have, a), nil
+			return k.node(have, l), nil
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -42,9 +46,21 @@ func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) 
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			return nil, fmt.Errorf("BuildKit does not answer after %s: %w%s", k.spec.StartWait, err, logExcerpt(k.logs(ctx, have.ID)))
+			return nil, fmt.Errorf("BuildKit does not answer after %s: %w%s", wait, err, logExcerpt(k.logs(ctx, have.ID)))
 		}
 	}
+}
+
+// wedgedWait is how long a BuildKit that this run has not started may take to answer. It may be starting
+// all the same, for another client.
+const wedgedWait = 20 * time.Second
+
+// startWait is how long a running container's BuildKit may take to answer.
+func (k *reconciler) startWait(have observed) time.Duration {
+	if k.made.started[have.ID] || have.ID == k.made.created {
+		return k.spec.StartWait
+	}
+	return min(k.spec.StartWait, wedgedWait)
 }
 
 func (k *reconciler) target(have observed) target {
@@ -61,8 +77,8 @@ func missingProgram(err error) bool {
 	return strings.Contains(err.Error(), "executable file not found")
 }
 
-func (k *reconciler) node(have observed, a answer) *Node {
-	w := a.workers[0]
+func (k *reconciler) node(have observed, l *link.Link) *Node {
+	w := l.Workers[0]
 	n := &Node{
 		Endpoint:   k.spec.Endpoint,
 		Container:  k.container(),
@@ -73,7 +89,8 @@ func (k *reconciler) node(have observed, a answer) *Node {
 		Network:    have.Settings.Network,
 		HostChosen: have.Settings.Chosen == chosenByFlag || k.spec.Options[optNetwork] == hostNetwork,
 		NCPU:       k.info.NCPU,
-		link:       &link{target: k.target(have), client: a.client},
+		target:     k.target(have),
+		link:       l,
 	}
 	if n.Network == hostNetwork && !have.Image.Bridge {
 		n.Warnings = append(n.Warnings, hostNetworkWarning(have.Image))

@@ -13,7 +13,7 @@ import (
 // Disk reads the disk that holds the node's cache. Where [Node.Local] holds, it is one system call;
 // otherwise it is a command in the container, some 80 ms.
 func (n *Node) Disk(ctx context.Context) (builder.Disk, error) {
-	d, err := n.link.target.disk(ctx)
+	d, err := n.target.disk(ctx)
 	if err != nil {
 		return builder.Disk{}, fmt.Errorf("%s: %w", n.Endpoint, err)
 	}
@@ -21,7 +21,7 @@ func (n *Node) Disk(ctx context.Context) (builder.Disk, error) {
 }
 
 // Local reports whether the node's processes may be on this machine and visible to root.
-func (n *Node) Local() bool { return n.link.target.local && n.link.target.pid > 0 }
+func (n *Node) Local() bool { return n.target.local && n.target.pid > 0 }
 
 func (t target) disk(ctx context.Context) (builder.Disk, error) {
 	if t.local && t.pid > 0 {

@@ -46,7 +46,7 @@ func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Sp
 	gateway := func(ctx context.Context) (string, error) { return eng.HostGateway(ctx, beside.Helper(ctx)) }
 	return &builder.Node{
 		Endpoint: k.spec.Endpoint, Version: n.Version, Platforms: n.Platforms, CPUs: n.NCPU,
-		OnHost: n.Network == hostNetwork, HostChosen: n.HostChosen, Warnings: n.Warnings, Client: n.link.client,
+		OnHost: n.Network == hostNetwork, HostChosen: n.HostChosen, Warnings: n.Warnings, Client: n.Client(),
 		Abilities: builder.Abilities{
 			Shell: n, Engine: beside, Gateway: gateway, Disk: n, Lost: n.lost,
 		},

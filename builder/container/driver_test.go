@@ -36,8 +36,8 @@ func TestTheDriversNodeHasTheAbilitiesOfAnEngine(t *testing.T) {
 		t.Errorf("its disk is %+v, %v", disk, err)
 	}
 	for why, change := range map[string]func(*enginetest.Container){
-		"the connection broke":            func(*enginetest.Container) {},
-		"its container ended with status": func(c *enginetest.Container) { c.Status, c.ExitCode = container.StateExited, 3 },
+		"the connection broke; BuildKit answers again": func(*enginetest.Container) {},
+		"its container ended with status":              func(c *enginetest.Container) { c.Status, c.ExitCode = container.StateExited, 3 },
 	} {
 		w.fake.Set(w.only(t).ID, change)
 		if err := n.Why(t.Context()); err == nil || !strings.Contains(err.Error(), `builder "b" was lost during the build: `+why) {

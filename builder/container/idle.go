@@ -86,12 +86,12 @@ func plural(n int, what string) string {
 func (k *reconciler) activeBuilds(ctx context.Context, have observed) (int, error) {
 	qctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	c, err := k.target(have).buildKit(qctx)
+	l, err := k.target(have).connect(qctx)
 	if err != nil {
 		return 0, context.Cause(ctx)
 	}
-	defer c.Close()
-	n, err := countBuilds(qctx, c)
+	defer l.Close()
+	n, err := countBuilds(qctx, l.Client)
 	if err != nil {
 		return n, context.Cause(ctx)
 	}

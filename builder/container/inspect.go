@@ -68,17 +68,17 @@ func inspectSide(ctx context.Context, eng *engine.Engine, e builder.Endpoint, s 
 
 // askBuildKit completes the details with BuildKit's answers, as far as it answers.
 func askBuildKit(ctx context.Context, d *builder.Details, t target) {
-	a, err := t.ask(ctx)
+	l, err := t.connect(ctx)
 	if err != nil {
 		return
 	}
-	defer a.client.Close()
+	defer l.Close()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	w := a.workers[0]
+	w := l.Workers[0]
 	d.Platforms, d.BuildKit, d.GCPolicy = w.Platforms, w.BuildkitVersion.Version, w.GCPolicy
-	d.Builds, _ = countBuilds(ctx, a.client)
-	if records, err := a.client.DiskUsage(ctx); err == nil {
+	d.Builds, _ = countBuilds(ctx, l.Client)
+	if records, err := l.Client.DiskUsage(ctx); err == nil {
 		u := builder.Sum(records)
 		d.Usage = &u
 	}
@@ -111,11 +111,11 @@ func Platforms(ctx context.Context, eng *engine.Engine, st builder.Status) ([]oc
 		return nil, err
 	}
 	if have := convert(c, e); found && have.running() {
-		a, err := (target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())}).ask(ctx)
+		l, err := (target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())}).connect(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("builder %q: %w", st.Builder, err)
 		}
-		return a.workers[0].Platforms, a.client.Close()
+		return l.Workers[0].Platforms, l.Close()
 	}
 	return nil, errors.New("it does not run")
 }

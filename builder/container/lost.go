@@ -11,20 +11,19 @@ import (
 
 // lost returns why the connection to a node broke; gRPC reports only that it did ("EOF").
 func (n *Node) lost(ctx context.Context) error {
-	why := "the connection broke"
 	switch c, found, err := n.ended(ctx); {
 	case errors.Is(err, context.DeadlineExceeded):
 		why += ", and the engine does not answer"
 	case err != nil:
-		why = err.Error()
+		return err
 	case !found:
-		why = "its container was removed"
+		return errors.New("its container was removed")
 	case c.State != nil && c.State.OOMKilled:
-		why = "its container ran out of memory"
+		return errors.New("its container ran out of memory")
 	case c.State != nil && !c.State.Running:
-		why = fmt.Sprintf("its container ended with status %d", c.State.ExitCode)
+		return fmt.Errorf("its container ended with status %d", c.State.ExitCode)
 	}
-	return fmt.Errorf("%s was lost during the build: %s", n.Endpoint, why)
+	return n.link.Why(ctx)
 }
 
 // ended observes the container until it has ended, for a second at most: the engine notices the end a
@@ -35,7 +34,7 @@ func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bo
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		now, ok, err := n.link.target.eng.InspectContainer(ctx, n.Container)
+		now, ok, err := n.target.eng.InspectContainer(ctx, n.Container)
 		if ctx.Err() != nil {
 			if c.ID == "" {
 				err = ctx.Err()

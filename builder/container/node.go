@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	bkclient "github.com/moby/buildkit/client"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/link"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -31,14 +31,8 @@ type Node struct {
 	NCPU       int      // CPUs of the engine
 	Warnings   []string // what a user should know at each build
 
-	link *link
-}
-
-// link is the connection of a node.
-type link struct {
 	target target
-	mu     sync.Mutex
-	client *bkclient.Client // nil once it was closed
+	link   *link.Link
 }
 
 // Client returns the connection to the node's BuildKit. It is one connection, shared by all callers and
@@ -48,19 +42,12 @@ type link struct {
 // It goes through `buildctl dial-stdio`, executed in the container, which costs about 60 ms and a copy
 // of every byte in the engine. If the container's processes are on this machine and this process is
 // root, it goes straight to buildkitd's socket, in a few milliseconds.
-func (n *Node) Client() (*bkclient.Client, error) {
-	n.link.mu.Lock()
-	defer n.link.mu.Unlock()
-	if n.link.client == nil {
-		return nil, fmt.Errorf("%s: the connection has been closed", n.Endpoint)
-	}
-	return n.link.client, nil
-}
+func (n *Node) Client() *bkclient.Client { return n.link.Client }
 
 // Run runs a shell script in the node's container, which is privileged and on the engine's kernel, and
 // returns its standard output. If the script fails, the error has its standard error.
 func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
-	res, err := n.link.target.eng.Exec(ctx, n.link.target.id, []string{"/bin/sh", "-c", script}, nil)
+	res, err := n.target.eng.Exec(ctx, n.target.id, []string{"/bin/sh", "-c", script}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", n.Endpoint, err)
 	}
@@ -73,16 +60,7 @@ func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
 
 // Close drops the connection and with it the process that carries it in the
 // container. The node's container keeps running. It is idempotent.
-func (n *Node) Close() error {
-	n.link.mu.Lock()
-	defer n.link.mu.Unlock()
-	if n.link.client == nil {
-		return nil
-	}
-	err := n.link.client.Close()
-	n.link.client = nil
-	return err
-}
+func (n *Node) Close() error { return n.link.Close() }
 
 // Shell runs scripts in a running container, of a builder or not.
 type Shell struct {

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
-	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -33,8 +31,8 @@ func (e *handshakeError) Unwrap() error { return e.error }
 func (l *line) failure(answer error, timeout time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err, ok := errors.AsType[*dialError](l.err); ok {
-		return dialFailure(err.error, timeout)
+	if err, ok := errors.AsType[*dialError](l.err); ok && !isTimeout(err) {
+		return err.error
 	}
 	if err, ok := errors.AsType[*handshakeError](l.err); ok {
 		return tlsFailure(err.error)
@@ -44,7 +42,7 @@ func (l *line) failure(answer error, timeout time.Duration) error {
 		return l.foreign()
 	case len(l.first) > 0 && code != codes.Unavailable && code != codes.DeadlineExceeded:
 		return fmt.Errorf("there is a server, but no BuildKit: %s", messageOf(answer))
-	case l.err != nil:
+	case l.err != nil && !isTimeout(l.err):
 		return l.closed()
 	case code != codes.DeadlineExceeded && !errors.Is(answer, context.DeadlineExceeded):
 		return answer
@@ -52,6 +50,11 @@ func (l *line) failure(answer error, timeout time.Duration) error {
 		return fmt.Errorf("no connection within %s", timeout)
 	}
 	return fmt.Errorf("something accepts connections there, but did not answer within %s", timeout)
+}
+
+func isTimeout(err error) bool {
+	waited, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || (ok && waited.Timeout())
 }
 
 // messageOf returns the first line of a server's own message.
@@ -63,30 +66,6 @@ func messageOf(err error) string {
 	}
 	line, _, _ := strings.Cut(message, "\n")
 	return line
-}
-
-func dialFailure(err error, timeout time.Duration) error {
-	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
-		if lookup.IsNotFound {
-			return fmt.Errorf("the name %q does not resolve", lookup.Name)
-		}
-		return fmt.Errorf("the name %q cannot be resolved: %s", lookup.Name, lookup.Err)
-	}
-	if missing, ok := errors.AsType[*exec.Error](err); ok && errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("the program %q is not installed here", missing.Name)
-	}
-	refused, ok := errors.AsType[net.Error](err)
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return errors.New("nothing listens there: connection refused")
-	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("there is no such socket")
-	case errors.Is(err, fs.ErrPermission):
-		return errors.New("this user may not connect to the socket: permission denied")
-	case errors.Is(err, context.DeadlineExceeded), ok && refused.Timeout():
-		return fmt.Errorf("no connection within %s", timeout)
-	}
-	return err
 }
 
 func tlsFailure(err error) error {

@@ -42,8 +42,9 @@ type Link struct {
 	Client  *bkclient.Client
 	Workers []*bkclient.WorkerInfo // at least one
 
-	line *line
-	stop func() // ends the watch
+	line  *line
+	stop  func()       // ends the watch
+	close func() error // once
 }
 
 // Open connects to a BuildKit.
@@ -69,10 +70,14 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 		}
 		return nil, err
 	}
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l.stop = sync.OnceFunc(stop)
-	go l.watch(watching, patient)
+	l.close = sync.OnceValue(l.Client.Close)
+	l.startWatch(ctx, patient)
 	return l, nil
+}
+
+func (l *Link) startWatch(ctx context.Context, p pace) {
+	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go l.watch(ctx, p)
 }
 
 // Version is BuildKit's version; "" for one that is too old to tell it.
@@ -94,7 +99,7 @@ func (l *Link) Why(ctx context.Context) error {
 // Close ends the connection. It is idempotent.
 func (l *Link) Close() error {
 	l.stop()
-	return l.Client.Close()
+	return l.close()
 }
 
 // options returns the options of BuildKit's client.

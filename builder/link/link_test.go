@@ -140,9 +140,7 @@ func opened(t *testing.T, dial Dialer, p pace) *Link {
 		t.Fatal(err)
 	}
 	l.stop()
-	ctx, stop := context.WithCancel(t.Context())
-	l.stop = stop
-	go l.watch(ctx, p)
+	l.startWatch(t.Context(), p)
 	t.Cleanup(func() { l.Close() })
 	return l
 }
@@ -192,7 +190,7 @@ func TestWhatIsNoBuildKitIsNamed(t *testing.T) {
 		"a server of HTTP/2":       {dialer("tcp", other.Listener.Addr().String()), "there is a server, but no BuildKit: unexpected HTTP status code received from server: 404"},
 		"a server of another kind": {says(t, "SSH-2.0-OpenSSH_9.2\r\n"), `its answer begins with "SSH-2.0-OpenSSH_9.2"`},
 		"a server that hangs up":   {says(t, ""), "it closes the connection without an answer"},
-		"nothing":                  {dialer("unix", filepath.Join(t.TempDir(), "none")), "there is no such socket"},
+		"nothing":                  {dialer("unix", filepath.Join(t.TempDir(), "none")), "no such file or directory"},
 		"no worker":                {dialer("unix", serve(t, &daemon{})), "BuildKit has no worker"},
 	} {
 		t.Run(name, func(t *testing.T) {

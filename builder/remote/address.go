@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/moby/buildkit/client/connhelper"
@@ -108,14 +111,42 @@ func tcp(u *url.URL) (link.Dialer, error) {
 	case u.User != nil, u.Path != "" && u.Path != "/", u.Fragment != "":
 		return nil, errors.New("it has more than a host and a port: want tcp://HOST:PORT")
 	}
-	return func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", u.Host) }, nil
+	return dialer("tcp", u.Host), nil
 }
 
 func unix(u *url.URL) (link.Dialer, error) {
 	if u.Host != "" || u.Path == "" || u.Path == "/" || u.Fragment != "" {
 		return nil, errors.New("it has no absolute path: want unix:///PATH, with three slashes")
 	}
-	return func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "unix", u.Path) }, nil
+	return dialer("unix", u.Path), nil
+}
+
+// dialer returns a dialer whose errors say what is wrong without repeating the address.
+func dialer(network, address string) link.Dialer {
+	return func(ctx context.Context) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, dialFailure(err)
+		}
+		return c, nil
+	}
+}
+
+func dialFailure(err error) error {
+	lookup, named := errors.AsType[*net.DNSError](err)
+	switch {
+	case named && lookup.IsNotFound:
+		return fmt.Errorf("the name %q does not resolve", lookup.Name)
+	case named && !lookup.IsTimeout:
+		return fmt.Errorf("the name %q cannot be resolved: %s", lookup.Name, lookup.Err)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("nothing listens there: connection refused")
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("there is no such socket")
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("this user may not connect to the socket: permission denied")
+	}
+	return err
 }
 
 // helped returns a dialer of BuildKit's own.
@@ -128,6 +159,12 @@ func helped(helper func(*url.URL) (*connhelper.ConnectionHelper, error)) func(*u
 		if strings.HasPrefix(u.Hostname(), "-") { // a program would take it for a flag
 			return nil, fmt.Errorf("%q is no name", u.Hostname())
 		}
-		return func(ctx context.Context) (net.Conn, error) { return h.ContextDialer(ctx, "") }, nil
+		return func(ctx context.Context) (net.Conn, error) {
+			c, err := h.ContextDialer(ctx, "")
+			if missing, ok := errors.AsType[*exec.Error](err); ok && errors.Is(err, exec.ErrNotFound) {
+				return nil, fmt.Errorf("the program %q is not installed here", missing.Name)
+			}
+			return c, err
+		}, nil
 	}
 }

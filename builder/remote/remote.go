@@ -60,7 +60,7 @@ func Check(e builder.Endpoint) error {
 func (Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, _ func(line string)) (*builder.Node, error) {
 	n, err := connect(ctx, e, want)
 	if err != nil && !errors.Is(err, want.Host.PermissionErr) {
-		return nil, fmt.Errorf("builder %q: %w", cmp.Or(e.Builder, builder.DefaultName), err)
+		return nil, fmt.Errorf("%s: %w", e, err)
 	}
 	return n, err
 }

@@ -18,10 +18,12 @@ func (c *Connection) Explained(ctx context.Context, err error) error {
 	if !brokenConnection(err) || ctx.Err() != nil {
 		return err
 	}
-	return &Hinted{
-		Err:  c.Nodes[0].Why(ctx),
-		Hint: "run the build again: it starts the builder, whose cache has the finished steps; with --jobs, it builds fewer platforms at once",
+	n := c.Nodes[0]
+	hint := "run the build again: it starts the builder, whose cache has the finished steps; with --jobs, it builds fewer platforms at once"
+	if n.Shell == nil { // somebody else starts it
+		hint = "run the build again when it answers: its cache has the finished steps"
 	}
+	return &Hinted{Err: n.Why(ctx), Hint: hint}
 }
 
 // brokenConnection reports whether an error is about the connection to BuildKit and not about the build.

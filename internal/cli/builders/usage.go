@@ -237,11 +237,7 @@ func withNode(
 		return false, err
 	}
 	defer func() { err = errors.Join(err, o.Close(ctx)) }()
-	c, err := o.Client()
-	if err != nil {
-		return true, err
-	}
-	return true, work(ctx, c)
+	return true, work(ctx, o.Client())
 }
 
 const recordPretty = `ID:           {{.ID}}
