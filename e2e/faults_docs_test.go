@@ -18,19 +18,21 @@ var update = flag.Bool("update", false, "write the tables of docs/registries.md"
 type outcome struct{ kind, sees, did string }
 
 var (
-	loginRevoked    = outcome{"login revoked before the tag moves", "ERROR: ", "fails; no tag moves"}
+	loginRevoked    = outcome{"login revoked before the tag moves", "docker login", "fails with status 4; no tag moves"}
+	silentUpload    = outcome{"upload of a layer that hangs for ever", "neither received anything nor answered", "ends it after a minute and pushes again without building again, else fails with status 4"}
+	busyForLong     = outcome{"429 or 503 for longer than BuildKit tries", "", "pushes again without building again"}
 	tokenExpired    = outcome{"token expired during the push", "", "gets another token"}
 	interrupted     = outcome{"Ctrl-C or SIGTERM at any request", "interrupted", "ends with status 130 or 143; no tag moves once it is asked to end"}
 	clientKilled    = outcome{"SIGKILL of the client at any request", "", "removes temporary files with the next command"}
 	clientDiskFull  = outcome{"full disk of the client", "no space left on device", "fails with status 1; no tag moves, no part of a file stays"}
 	builderDiskFull = outcome{"full disk of the builder", "no space left on device", "fails with status 1; no tag moves"}
-	stepOutOfMemory = outcome{"step out of memory", "exit code: 137", "fails with status 1; no tag moves"}
+	stepOutOfMemory = outcome{"step out of memory", "more memory", "fails with status 1; no tag moves"}
 	engineGone      = outcome{"engine gone in a step or in the export", "ERROR: ", "fails with status 1; no tag moves, and the builder ends the steps"}
 	builderKilled   = outcome{"buildkitd killed in a step or in the export, also for lack of memory", "ERROR: ", "fails with status 1; the next build starts the builder"}
 )
 
 // machineFaults are all of them.
-var machineFaults = []outcome{tokenExpired, loginRevoked, interrupted, clientKilled, clientDiskFull, builderDiskFull, stepOutOfMemory, builderKilled, engineGone}
+var machineFaults = []outcome{tokenExpired, loginRevoked, busyForLong, silentUpload, interrupted, clientKilled, clientDiskFull, builderDiskFull, stepOutOfMemory, builderKilled, engineGone}
 
 func TestTheTablesOfQuirksAndFaultsAreInTheDocuments(t *testing.T) {
 	const file = "../docs/registries.md"

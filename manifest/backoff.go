@@ -14,7 +14,7 @@ import (
 )
 
 // Backoff spaces the attempts of one piece of work at a registry, by the client's [Retry]. The work may take long, so its own time does
-// not count: the pauses together are at most [Retry.MaxWait].
+// not count: the pauses together, and what the registry was silent for ([Backoff.Waited]), are at most [Retry.MaxWait].
 type Backoff struct {
 	client  *Client
 	attempt int
@@ -26,6 +26,13 @@ func (c *Client) Backoff() *Backoff { return &Backoff{client: c} }
 
 // Off reports whether the policy allows one attempt only.
 func (b *Backoff) Off() bool { return b.client.opt.Retry.MaxWait < 0 }
+
+// Waited counts time in which the registry was silent, as if it were a pause.
+func (b *Backoff) Waited(silence time.Duration) { b.waited += silence }
+
+// Silence returns how long a registry may be silent in work that another program does, after it has received that many bytes. It is
+// twice the client's own bound: the other program starts a blob again from its beginning.
+func (c *Client) Silence(received int64) time.Duration { return 2 * c.opt.Retry.commit(received) }
 
 // Wait waits before work at a repository is done again that another program has failed at for the reason last. It asks the registry
 // for how long, by one small request, since the other program does not pass on a Retry-After. before gets the pause when it begins.
@@ -95,8 +102,11 @@ func (r Retry) pause(attempt int, asked, left time.Duration) (delay time.Duratio
 	if delay <= left {
 		return delay, "", true
 	}
-	if asked > 0 {
+	switch {
+	case asked > r.MaxWait:
 		why = fmt.Sprintf("the registry asks for a wait of %s, longer than the %s allowed", asked.Round(time.Second), r.MaxWait)
+	case asked > 0:
+		why = fmt.Sprintf("the registry asks for a wait of %s more, which would be longer than the %s allowed in all", asked.Round(time.Second), r.MaxWait)
 	}
 	return delay, why, false
 }

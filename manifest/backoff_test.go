@@ -101,3 +101,29 @@ func TestTheAnswerToABlobSaysWhenItMayBeSentAgain(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestTimeInWhichARegistryWasSilentCountsInABackoff(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	work := w.client.Backoff()
+	for n, want := range []string{"", "", "busy (attempt 3)"} {
+		work.Waited(59 * time.Second)
+		err := work.Wait(t.Context(), w.tag(t, "app"), errBusy, func(time.Duration) {})
+		if (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+func TestAWaitThatIsTooLongInAllIsToldFromOneThatIsTooLong(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	w.faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/blobs/"), Do: faultregistry.RetryAfter(429, "50")})
+	work := w.client.Backoff()
+	var err error
+	for err == nil {
+		err = work.Wait(t.Context(), w.tag(t, "app"), errBusy, func(time.Duration) {})
+	}
+	const want = "busy (attempt 3; the registry asks for a wait of 50s more, which would be longer than the 2m0s allowed in all)"
+	if err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}

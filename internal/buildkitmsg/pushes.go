@@ -94,3 +94,19 @@ func Momentary(err error, logged int) (cause string, ok bool) {
 }
 
 var urls = regexp.MustCompile(`https?://\S+`)
+
+// loginRefused are the forms, in lower case, in which BuildKit shows a 401.
+var loginRefused = regexp.MustCompile(`(?m)unexpected status from \S+ request to \S+: 401\b|: unauthorized(?:: |$)|: authorization failed|no basic auth credentials`)
+
+// IsLoginRefused reports whether a push failed because the registry wanted another login.
+func IsLoginRefused(err error) bool { return loginRefused.MatchString(strings.ToLower(err.Error())) }
+
+// mayBeQuirk are the texts, in lower case, of refusals that concern how BuildKit makes requests, which another client may make otherwise:
+// a look at a blob, a mount, an answer to a finished upload, a challenge.
+var mayBeQuirk = regexp.MustCompile(`unexpected status from head request|unexpected status from post request to \S+[?&]mount=|` +
+	`unexpected status from put request to \S+: 2\d\d\b|no realm specified|blob unknown to registry`)
+
+// MayBeQuirk reports whether a push failed in a way that may be due to how BuildKit makes requests, so that another client could succeed.
+func MayBeQuirk(err error) bool {
+	return IsLoginRefused(err) || mayBeQuirk.MatchString(strings.ToLower(err.Error()))
+}

@@ -91,3 +91,35 @@ func TestTheRepositoryOfAPushThatFailedIsRead(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusalThatMayBeDueToBuildKitsRequestsIsRecognized(t *testing.T) {
+	const at = "https://r.example/v2/app/"
+	for text, want := range map[string]bool{
+		"unexpected status from HEAD request to " + at + "blobs/sha256:ab: 405 Method Not Allowed":                       true,
+		"pushing with mount from a: unexpected status from POST request to " + at + "blobs/uploads/?mount=x&from=a: 403": true,
+		"unexpected status from PUT request to " + at + "blobs/uploads/1: 202 Accepted":                                  true,
+		"unauthorized":                                                                                           true,
+		"unauthorized: authentication required":                                                                  true,
+		"denied: requested access to the resource is denied":                                                     false,
+		"no realm specified for token auth challenge":                                                            true,
+		"unexpected status from POST request to " + at + "blobs/uploads/: 401 Unauthorized":                      true,
+		"unexpected status from PUT request to " + at + "blobs/uploads/1: 403 Forbidden":                         false,
+		"unexpected status from PUT request to " + at + "manifests/sha256:ab: 400 Bad Request: manifest invalid": false,
+		"unexpected status from POST request to " + at + "blobs/uploads/: 413 Request Entity Too Large":          false,
+	} {
+		if got := MayBeQuirk(errors.New("failed to push r.example/app: " + text)); got != want {
+			t.Errorf("%s: got %t", text, got)
+		}
+	}
+}
+
+func TestAnUploadIsKnownByItsStatus(t *testing.T) {
+	for status, want := range map[string]bool{
+		"pushing layers": true, "pushing manifest for r.example/app": true, "writing layer sha256:ab": true, "writing config sha256:ab": true,
+		"writing cache image manifest sha256:ab": true, "exporting layers": false, "exporting manifest sha256:ab": false, "sha256:ab": false,
+	} {
+		if got := IsUpload(status); got != want {
+			t.Errorf("%s: got %t", status, got)
+		}
+	}
+}

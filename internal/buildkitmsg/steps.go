@@ -27,6 +27,12 @@ func HasExitCode(err error, code int) bool {
 	return strings.HasSuffix(err.Error(), fmt.Sprintf("exit code: %d", code))
 }
 
+var killed = regexp.MustCompile(`did not complete successfully: exit code: 137\b`)
+
+// IsKilled reports whether the process of a step ended by SIGKILL, which the kernel sends when memory is short. BuildKit adds "cannot
+// allocate memory" where the limit of the step's own control group was hit (executor/runcexecutor/executor.go).
+func IsKilled(err error) bool { return killed.MatchString(err.Error()) }
+
 // NotExecutable is the kernel's ENOEXEC in the runtimes' wording, and in lower case that of the C libraries: the program is for another
 // CPU, or is none. runc writes it to the step's output or returns it (libcontainer/standard_init_linux.go of runc); it is also the text of Go
 // (syscall/zerrors_linux_amd64.go).

@@ -3,6 +3,7 @@ package buildkitmsg
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client"
@@ -98,4 +99,11 @@ func Warning(w *client.VertexWarning) diag.Diagnostic {
 // (util/push/push.go). ok is false for other statuses.
 func PushesManifest(status string) (repository string, ok bool) {
 	return strings.CutPrefix(status, "pushing manifest for ")
+}
+
+// IsUpload reports whether a status is about an upload to a registry, of an image or a cache: it is complete when the registry has taken it.
+// BuildKit does not say how much of it was sent (util/push/push.go, cache/remotecache/export.go).
+func IsUpload(status string) bool {
+	return status == "pushing layers" || slices.ContainsFunc([]string{"pushing manifest for ", "writing layer ", "writing config ", "writing cache "},
+		func(prefix string) bool { return strings.HasPrefix(status, prefix) })
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
@@ -39,6 +41,8 @@ func (b *Builder) other(
 	}
 	for _, e := range opt.CacheExports {
 		if b.Export != nil {
+			began := time.Now()
+			status <- &client.SolveStatus{Statuses: []*client.VertexStatus{{ID: "writing layer " + digest.FromString("layer").String(), Started: &began}}}
 			if err := b.Export(ctx, e); err != nil {
 				return nil, fmt.Errorf("failed to solve: %w", err)
 			}

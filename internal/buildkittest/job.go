@@ -68,6 +68,17 @@ func (j *job) release() {
 	}
 }
 
+// Collect removes the results that no job holds, as BuildKit's garbage collection may do at any time.
+func (b *Builder) Collect() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for d, w := range b.work {
+		if len(w.holders) == 0 {
+			delete(b.work, d)
+		}
+	}
+}
+
 func (j *job) tell(s graph.Step, cached bool, err error) {
 	began := time.Now()
 	ended := began

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -92,6 +93,8 @@ func (j *job) exportOne(ctx context.Context, e client.ExportEntry, config []byte
 }
 
 func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []byte, resp map[string]string) error {
+	began := time.Now()
+	j.status <- &client.SolveStatus{Statuses: []*client.VertexStatus{{ID: "pushing layers", Started: &began}}}
 	if err := j.builder.Push.call(ctx, j.Platform); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/util/grpcerrors"
@@ -78,11 +79,39 @@ func Disconnected(err error) bool { return grpcerrors.Code(err) == codes.Unavail
 
 // PushFailed reports whether a solve's error came from its export. BuildKit has no type for it.
 func PushFailed(err error) bool {
-	if _, ok := errors.AsType[*index.PushError](err); ok {
-		return true
-	}
-	return err != nil && buildkitmsg.IsPushFailure(err)
+	_, push := errors.AsType[*index.PushError](err)
+	_, silent := errors.AsType[*SilentError](err)
+	return push || silent || err != nil && buildkitmsg.IsPushFailure(err)
 }
+
+// SilentError says that the client ended a solve because a registry received nothing more of what BuildKit was sending to it.
+type SilentError struct {
+	Repository string
+	For        time.Duration
+}
+
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("failed to push %s: the registry %s", e.Repository, e.cause())
+}
+
+func (e *SilentError) cause() string {
+	return fmt.Sprintf("neither received anything nor answered for %s", e.For.Round(time.Second/10))
+}
+
+// TokenError says that the client could give BuildKit no token for a push, because the registry's token server did not accept the login.
+type TokenError struct {
+	Registry, Repository string
+	Err                  error
+}
+
+func (e *TokenError) Error() string { return fmt.Sprintf("failed to push %s: %v", e.Repository, e.Err) }
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// BuilderPushError says that a registry takes uploads, and not in the way in which BuildKit makes them.
+type BuilderPushError struct{ Err error }
+
+func (e *BuilderPushError) Error() string { return e.Err.Error() }
+func (e *BuilderPushError) Unwrap() error { return e.Err }
 
 // ScannerError says that the image of the SBOM scanner could not be fetched.
 type ScannerError struct {

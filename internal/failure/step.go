@@ -84,16 +84,20 @@ func crashStatus(err error) bool {
 }
 
 // Momentary reports whether the solve's error is that of a push which the registry could not take for the moment. It returns the
-// repository and what the registry did.
+// repository, if the error is that of a push, and what the registry did.
 func (s *Symptoms) Momentary(err error) (repository, cause string, ok bool) {
-	if repository, ok = buildkitmsg.PushedTo(err); !ok {
-		return "", "", false
+	if silent, ok := errors.AsType[*SilentError](err); ok {
+		return silent.Repository, silent.cause(), true
 	}
-	cause, ok = s.MomentaryExport(err)
-	return repository, cause, ok
+	repository, pushed := buildkitmsg.PushedTo(err)
+	cause, ok = buildkitmsg.Momentary(err, s.registry)
+	return repository, cause, ok && pushed
 }
 
 // MomentaryExport is Momentary for the error of a cache's export, which does not name its repository.
 func (s *Symptoms) MomentaryExport(err error) (cause string, ok bool) {
+	if silent, ok := errors.AsType[*SilentError](err); ok {
+		return silent.cause(), true
+	}
 	return buildkitmsg.Momentary(err, s.registry)
 }

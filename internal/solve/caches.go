@@ -56,34 +56,35 @@ func (r *nodeRun) cacheSolve(ctx context.Context, opt client.SolveOpt, fn gatewa
 	pauses := r.env.Registry.Backoff()
 	for {
 		var symptoms failure.Symptoms
-		_, err := runSolve(ctx, r.node.Solver, opt, fn, func(msg *client.SolveStatus) {
+		to := exportedTo(opt)
+		_, err := r.watched(ctx, to, opt, fn, func(msg *client.SolveStatus) {
 			symptoms.Add(msg)
 			see(msg)
 		})
-		to, ok := exportedTo(opt)
-		if err == nil || !ok {
+		if err == nil || len(to) == 0 {
 			return err
 		}
 		cause, momentary := symptoms.MomentaryExport(err)
 		if !r.pushesAgain(ctx, pauses, momentary) {
 			return err
 		}
-		err = r.pause(ctx, pauses, to, err, cause, "exporting the build cache to "+reference.FamiliarString(to))
+		err = r.pause(ctx, pauses, to[0], err, cause, "exporting the build cache to "+reference.FamiliarString(to[0]))
 		if err != nil {
 			return err
 		}
 	}
 }
 
-// exportedTo returns the image that a solve exports a cache to; ok is false if it exports none to a registry.
-func exportedTo(opt client.SolveOpt) (to reference.Named, ok bool) {
+// exportedTo returns the image that a solve exports a cache to; none if it exports none to a registry.
+func exportedTo(opt client.SolveOpt) []reference.Named {
 	for _, e := range opt.CacheExports {
 		if e.Type == "registry" {
-			to, err := reference.ParseNormalizedNamed(e.Attrs["ref"])
-			return to, err == nil
+			if to, err := reference.ParseNormalizedNamed(e.Attrs["ref"]); err == nil {
+				return []reference.Named{to}
+			}
 		}
 	}
-	return nil, false
+	return nil
 }
 
 // replacedCaches returns the findings about caches that several nodes would export to one destination, each overwriting the others'.

@@ -35,6 +35,8 @@ type Node struct {
 	// Blobs reads the node's own store: the layers of images that were exported to this machine. The caller compares a blob with its
 	// descriptor.
 	Blobs content.Fetcher
+	// Sent returns how many bytes the node's programs have written so far, to connections and to files; nil if nobody can tell.
+	Sent func(context.Context) (int64, error)
 	// Probe finds out how the node's kernel runs programs of the platforms. It is called only if one of them has another architecture than
 	// the node.
 	Probe func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error)
@@ -60,6 +62,8 @@ type Env struct {
 	Registry *manifest.Client
 	// Auth answers the builder's requests for registry credentials; nil means none.
 	Auth session.Attachable
+	// TokenError returns why Auth had no token for the builder's last push to a registry; nil if it had one. The function may be nil.
+	TokenError func(host string) error
 	// Client identifies the machine and user of the build context, so that BuildKit asks for differences only.
 	Client   string
 	Progress Progress

@@ -2,6 +2,7 @@ package solve
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -91,7 +92,7 @@ func (t *trial) compress(ctx context.Context) {
 // pushAlone pushes the image of a platform that was built with attestations, without them. BuildKit would push an attestation before the
 // image it describes, which some registries refuse (buildkit#7007).
 func (t *trial) pushAlone(ctx context.Context) (*client.SolveResponse, error) {
-	resp, symptoms, err := t.pushOnce(ctx)
+	resp, symptoms, err := t.pushOnce(ctx, nil)
 	if err != nil {
 		return t.pushAgain(ctx, symptoms, err)
 	}
@@ -99,26 +100,77 @@ func (t *trial) pushAlone(ctx context.Context) (*client.SolveResponse, error) {
 }
 
 // pushAgain pushes an image again that has been built, after a push that failed with err, as long as the registry's refusals are of the
-// moment and the client's policy for registries allows another pause. symptoms are those of the solve that has failed.
+// moment and the client's policy for registries allows another pause. symptoms are those of the solve that has failed. The pause is in the
+// solve that pushes again, so that BuildKit holds the image's steps meanwhile.
 func (t *trial) pushAgain(ctx context.Context, symptoms *failure.Symptoms, err error) (*client.SolveResponse, error) {
 	pauses := t.env.Registry.Backoff()
 	for {
-		repository, cause, momentary := symptoms.Momentary(err)
+		refusal, momentary := t.refusal(symptoms, err)
 		if !t.pushesAgain(ctx, pauses, momentary) {
-			return nil, err
+			return nil, t.final(ctx, refusal, err)
 		}
-		gaveUp := t.pause(ctx, pauses, t.repository(repository), err, cause, "pushing "+platform.Format(t.target))
-		if ctx.Err() != nil {
+		var gaveUp error
+		again := err
+		resp, seen, err2 := t.pushOnce(ctx, func(solving context.Context) error {
+			gaveUp = t.pause(solving, pauses, refusal.repository, again, refusal.cause, "pushing "+platform.Format(t.target))
+			return gaveUp
+		})
+		switch {
+		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		}
-		if gaveUp != nil {
+		case gaveUp != nil:
 			return nil, &index.PushError{Err: gaveUp} // another try of the whole would not be taken either
-		}
-		var resp *client.SolveResponse
-		if resp, symptoms, err = t.pushOnce(ctx); err == nil {
+		case err2 == nil:
 			return resp, nil
 		}
+		symptoms, err = seen, err2
 	}
+}
+
+// refusal is what a registry did with a push.
+type refusal struct {
+	repository reference.Named
+	cause      string // such as "answered 429 Too Many Requests"; "" if it is final
+	token      error  // why the client had no token for the push; nil if that is not the reason
+}
+
+// refusal returns why a push failed, and whether the reason is one of the moment.
+func (t *trial) refusal(symptoms *failure.Symptoms, err error) (r refusal, momentary bool) {
+	if !failure.PushFailed(err) {
+		return r, false
+	}
+	repository := ""
+	repository, r.cause, momentary = symptoms.Momentary(err)
+	r.repository = t.repository(repository)
+	if !buildkitmsg.IsLoginRefused(err) || t.env.TokenError == nil {
+		return r, momentary
+	}
+	if r.token = t.env.TokenError(reference.Domain(r.repository)); r.token != nil {
+		r.cause, momentary = buildkitmsg.Momentary(r.token, 0)
+	}
+	return r, momentary
+}
+
+// final returns the error of a push that is not made again. If BuildKit's requests were refused, and this client's would be, too, the
+// registry's answer to this client says more.
+func (t *trial) final(ctx context.Context, r refusal, err error) error {
+	if r.token != nil {
+		err = &index.PushError{Err: &failure.TokenError{Registry: reference.Domain(r.repository), Repository: r.repository.Name(), Err: r.token}}
+	}
+	silent, _ := errors.AsType[*failure.SilentError](err)
+	switch {
+	case silent != nil:
+		return &index.PushError{Err: silent}
+	case ctx.Err() != nil || !failure.PushFailed(err) || !buildkitmsg.MayBeQuirk(err) && r.token == nil:
+		return err
+	}
+	switch note, refused := t.env.Registry.CheckPush(ctx, r.repository); {
+	case errors.Is(refused, manifest.ErrUnauthorized):
+		return &index.PushError{Err: refused}
+	case refused != nil || note != "" || r.token != nil && buildkitmsg.IsLoginRefused(r.token):
+		return err // the client's own token may be older than the refusal
+	}
+	return &index.PushError{Err: &failure.BuilderPushError{Err: err}}
 }
 
 // pushesAgain reports whether what a registry did not take is sent to it again. momentary: the refusal is of the moment.
@@ -129,6 +181,9 @@ func (r *nodeRun) pushesAgain(ctx context.Context, pauses *manifest.Backoff, mom
 // pause waits for a registry, and notes why: cause is what the registry did, and doing names the work that follows the pause. An error says
 // that there is no more waiting; it wraps err.
 func (r *nodeRun) pause(ctx context.Context, pauses *manifest.Backoff, repo reference.Named, err error, cause, doing string) error {
+	if silent, ok := errors.AsType[*failure.SilentError](err); ok {
+		pauses.Waited(silent.For)
+	}
 	return pauses.Wait(ctx, repo, err, func(pause time.Duration) {
 		r.env.Progress.Note(diag.Notef("registry %q %s; %s again in %s", reference.Domain(repo), cause, doing, pause.Round(time.Second/10)))
 	})
@@ -146,8 +201,9 @@ func (t *trial) repository(name string) reference.Named {
 }
 
 // pushOnce runs a solve that only pushes the image, without attestations. It finds everything in the cache: it has the images of the solve
-// that has built it, and no step runs again that --no-cache has made run. Like the attempt's solve, it waits for its turn to push; see uploads.
-func (t *trial) pushOnce(ctx context.Context) (*client.SolveResponse, *failure.Symptoms, error) {
+// that has built it, and no step runs again that --no-cache has made run. Like the attempt's solve, it waits for its turn to push; see
+// uploads. before, which may be nil, is called before that, when the solve holds the image's steps; its error ends the solve.
+func (t *trial) pushOnce(ctx context.Context, before func(context.Context) error) (*client.SolveResponse, *failure.Symptoms, error) {
 	run := *t.nodeRun
 	run.req.Attests, run.req.NoCache, run.req.Steps.NoCache = nil, false, nil
 	run.req.Outputs = sink.Outputs{Attrs: t.req.Outputs.Attrs}
@@ -169,6 +225,9 @@ func (t *trial) pushOnce(ctx context.Context) (*client.SolveResponse, *failure.S
 			return nil, err
 		}
 		r, err := alone.relocate(ctx, gw, *t.out.decided, relocation{got: got, fallback: t.out.fallback}, t.out.isolated)
+		if err == nil && before != nil {
+			err = heldDuring(ctx, r.got.result, before)
+		}
 		if err == nil {
 			err = turn.begin(ctx, t.out.decided.uploads, r.got.graph)
 		}
@@ -176,6 +235,18 @@ func (t *trial) pushOnce(ctx context.Context) (*client.SolveResponse, *failure.S
 	})
 	turn.end(err == nil)
 	return resp, symptoms, err
+}
+
+// heldDuring calls fn while BuildKit holds the steps of a result.
+func heldDuring(ctx context.Context, res *gateway.Result, fn func(context.Context) error) error {
+	ref, err := res.SingleRef()
+	if err == nil && ref != nil {
+		err = ref.Evaluate(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return fn(ctx)
 }
 
 // ended has the exports of a solve that have ended without an error, by their vertices. BuildKit pushes when all others have.

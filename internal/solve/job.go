@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
@@ -59,13 +60,17 @@ func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.
 	ctx, over := context.WithCancel(ctx)
 	defer over() // an export that still waits for its turn ends
 	opt.Internal = !o.recorded
+	var to []reference.Named // that the solve pushes to
 	if o.exports != nil {
 		opt.Exports = o.exports(ctx)
 		j.req.Cache.InlineInto(&opt)
+		if j.req.Pushes() {
+			to = j.req.Repositories()
+		}
 	}
 	var own questions
 	defer j.env.Progress.Status(j.target, nil)
-	return runSolve(ctx, j.node.Solver, opt, fn, func(msg *client.SolveStatus) {
+	return j.watched(ctx, to, opt, fn, func(msg *client.SolveStatus) {
 		own.remove(msg)
 		if o.see != nil {
 			o.see(msg)

@@ -258,6 +258,32 @@ func TestAPushIsMadeAgainInEveryOrderOfWork(t *testing.T) {
 	}
 }
 
+func TestTheStepsAreHeldInThePauseBeforeAPush(t *testing.T) {
+	for name, change := range map[string]func(*harness){
+		"from cache":        func(*harness) {},
+		"without the cache": func(w *harness) { w.req.NoCache = true },
+		"with attestations": func(w *harness) { w.req.Attests = map[string]string{"provenance": "type=provenance"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newHarness(t, crossCompiles)
+			w.platforms("linux/arm64")
+			change(w)
+			clock := w.waits()
+			clock.nap = func(context.Context) error {
+				w.Collect()
+				return nil
+			}
+			w.Push = flaky("linux/arm64", 2, "failed to push app: toomanyrequests")
+			w.mustRun()
+			if len(clock.slept) != 2 {
+				t.Errorf("waited %v", clock.slept)
+			}
+			w.ranOnce(crossCompiles)
+			leftNothing(t)
+		})
+	}
+}
+
 func TestAPushThatIsMadeAgainHasTheSameBases(t *testing.T) {
 	w := newHarness(t, runsForTheTarget)
 	w.waits()

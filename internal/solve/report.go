@@ -76,17 +76,32 @@ type PlatformReport struct {
 }
 
 // FailedError is the error of a build in which platforms could not be built. No tag was moved.
-type FailedError struct{ Platforms []PlatformReport }
+type FailedError struct {
+	Platforms []PlatformReport
+	all       bool // no other platform was built
+}
 
 func (e *FailedError) Error() string {
 	if first, same := e.sameCause(); same && len(e.Platforms) > 1 {
-		return fmt.Sprintf("%s (all %d platforms)", first, len(e.Platforms))
+		return fmt.Sprintf("%s (%s)", first, e.names())
 	}
 	lines := make([]string, len(e.Platforms))
 	for i, p := range e.Platforms {
 		lines[i] = fmt.Sprintf("%s: %v", platform.Format(p.Platform), p.Err)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// names returns the names of the platforms that failed.
+func (e *FailedError) names() string {
+	if e.all {
+		return fmt.Sprintf("all %d platforms", len(e.Platforms))
+	}
+	names := make([]string, len(e.Platforms))
+	for i, p := range e.Platforms {
+		names[i] = platform.Format(p.Platform)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (e *FailedError) sameCause() (string, bool) {
@@ -121,7 +136,7 @@ func failedError(platforms []PlatformReport) error {
 	if len(failed) == 0 {
 		return nil
 	}
-	err := &FailedError{Platforms: failed}
+	err := &FailedError{failed, len(failed) == len(platforms)}
 	if pushing {
 		return &index.PushError{Err: err}
 	}

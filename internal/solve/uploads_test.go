@@ -13,9 +13,12 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -233,4 +236,53 @@ func TestATurnEndsWithTheLastRepositoryOrWithItsSolve(t *testing.T) {
 
 func pushesManifest(repository string) *client.SolveStatus {
 	return &client.SolveStatus{Statuses: []*client.VertexStatus{{ID: "pushing manifest for " + repository}}}
+}
+
+func TestARefusalOfWhatBuildKitSendsIsExplainedByTheRegistrysAnswerToTheClient(t *testing.T) {
+	const unauthorized, look = "failed to push REPO: unauthorized", "failed to push REPO: unexpected status from HEAD request to http://r.example/v2/app/blobs/x: 405 Method Not Allowed"
+	token := func(text string) func(string) error {
+		return func(string) error { return errors.New("failed to fetch oauth token: " + text) }
+	}
+	for name, tt := range map[string]struct {
+		text    string
+		token   func(string) error
+		refuses bool // the client as well
+		want    any
+		says    string
+		pushes  int32
+	}{
+		"the login was revoked":           {unauthorized, token("unexpected status from GET request to http://r.example/token: 401 Unauthorized"), true, new(*manifest.Error), "docker login", 1},
+		"the client has an older token":   {unauthorized, token("unexpected status from GET request to http://r.example/token: 401 Unauthorized"), false, new(*failure.TokenError), "fetch oauth token", 1},
+		"the token server is busy":        {unauthorized, token("unexpected status from GET request to http://r.example/token: 503 Service Unavailable"), false, nil, "", 2},
+		"a password was revoked":          {unauthorized, nil, true, new(*manifest.Error), "docker login", 1},
+		"the registry asks in an odd way": {unauthorized, nil, false, new(*failure.BuilderPushError), "unauthorized", 1},
+		"it refuses a look":               {look, nil, false, new(*failure.BuilderPushError), "405", 1},
+		"it refuses a look and a push":    {look, nil, true, new(*manifest.Error), "docker login", 1},
+		"it refuses the push":             {"failed to push REPO: unexpected status from PUT request to http://r.example/v2/app/x: 403 Forbidden", nil, false, new(*FailedError), "403", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newHarness(t, copiesOnly)
+			w.platforms("linux/arm64")
+			w.waits()
+			w.req.Retry = 1
+			w.env.TokenError = tt.token
+			var pushes atomic.Int32
+			w.Push = func(context.Context, platform.Platform) error {
+				if pushes.Add(1); tt.want == nil && pushes.Load() > 1 {
+					return nil
+				}
+				return errors.New(strings.ReplaceAll(tt.text, "REPO", w.host+"/app"))
+			}
+			if tt.refuses {
+				w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodPost, "/blobs/uploads/"), Do: faultregistry.Answer(401, "UNAUTHORIZED", "")})
+			}
+			_, err := w.run()
+			if (err != nil) != (tt.want != nil) || tt.want != nil && (!errors.As(err, tt.want) || !errors.As(err, new(*index.PushError)) || !strings.Contains(err.Error(), tt.says)) {
+				t.Errorf("got %v", err)
+			}
+			if pushes.Load() != tt.pushes {
+				t.Errorf("pushed %d times", pushes.Load())
+			}
+		})
+	}
 }

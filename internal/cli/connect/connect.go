@@ -96,7 +96,9 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 	if err != nil {
 		return nil, err
 	}
-	c := &cli.Connection{Nodes: nodes, Env: solve.Env{Auth: w.Logins().ForBuilder(opt.Note.Say), Client: cli.ClientName()}}
+	c := &cli.Connection{Nodes: nodes, Env: solve.Env{
+		Auth: w.Logins().ForBuilder(opt.Note.Say), TokenError: w.Logins().TokenError, Client: cli.ClientName(),
+	}}
 	var ends []func() diag.Diagnostic
 	for _, n := range nodes {
 		for _, warning := range n.Warnings {
@@ -121,6 +123,9 @@ func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	node := solve.Node{
 		Node:   plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
 		Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen, Probe: n.Probe,
+	}
+	if n.Shell != nil {
+		node.Sent = n.Sent
 	}
 	if n.Engine != nil {
 		node.Install = func(ctx context.Context, ps []platform.Platform) error {

@@ -27,8 +27,9 @@ type Logins struct {
 	limits  helperLimits
 	prompts func() io.Writer // where a helper may ask the user something; nil is nowhere
 
-	mu    sync.Mutex
-	hosts map[string]*login
+	mu     sync.Mutex
+	hosts  map[string]*login
+	tokens map[string]error // see TokenError
 }
 
 // login is a helper's answer for one registry.

@@ -3,6 +3,9 @@ package logins
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -132,5 +135,37 @@ func TestBuildKitGetsNoTokenFromAForbiddenAddress(t *testing.T) {
 	_, err := server.FetchToken(t.Context(), &auth.FetchTokenRequest{Host: "reg.example", Realm: "http://169.254.169.254/token"})
 	if err == nil || !strings.Contains(err.Error(), "169.254.169.254") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestBuildKitGetsATokenForAPushInAnyCaseAndTheReasonIsKept(t *testing.T) {
+	allowed := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !allowed {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"token":"real","access_token":"real"}`)
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	file := configfile.New("")
+	file.AuthConfigs[host] = types.AuthConfig{Username: "ann", Password: "secret"}
+	l := &Logins{config: func() *configfile.ConfigFile { return file }}
+	ask := func(actions string) (*auth.FetchTokenResponse, error) {
+		return l.ForBuilder(nil).(auth.AuthServer).FetchToken(t.Context(), &auth.FetchTokenRequest{
+			Host: host, Realm: server.URL + "/token", Scopes: []string{"repository:team/app:" + actions},
+		})
+	}
+	if _, err := ask("pull"); err == nil || l.TokenError(host) != nil {
+		t.Errorf("a pull: %v, kept %v", err, l.TokenError(host))
+	}
+	got, err := ask("pull,push")
+	if err != nil || got.Token == "" || got.ExpiresIn != 1 || l.TokenError(host) == nil || !strings.Contains(l.TokenError(host).Error(), "401 Unauthorized") {
+		t.Errorf("a push: %v, %v, kept %v", got, err, l.TokenError(host))
+	}
+	allowed = true
+	if got, err := ask("pull,push"); err != nil || got.Token != "real" || l.TokenError(host) != nil {
+		t.Errorf("a push with a login: %v, %v, kept %v", got, err, l.TokenError(host))
 	}
 }
