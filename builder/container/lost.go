@@ -13,7 +13,7 @@ import (
 func (n *Node) lost(ctx context.Context) error {
 	switch c, found, err := n.ended(ctx); {
 	case errors.Is(err, context.DeadlineExceeded):
-		why += ", and the engine does not answer"
+		return errors.New("the connection broke, and the engine does not answer")
 	case err != nil:
 		return err
 	case !found:
