@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -98,13 +99,23 @@ type Checker interface {
 // Manager is a Driver whose BuildKits this program manages.
 type Manager interface {
 	Driver
-	// Inspect describes the containers or processes that run the endpoint's BuildKit. A node may have several; having none is not an error.
-	Inspect(ctx context.Context, e Endpoint) ([]Details, error)
+	// Inspect describes the containers or processes that run the endpoint's BuildKit. A node may have several; having none is not an
+	// error. An error means that the endpoint does not answer.
+	Inspect(ctx context.Context, e Endpoint, depth Depth) ([]Details, error)
+	// Reopen connects to those that exist, as they are. One that does not run is started, and closing its node stops it again.
+	Reopen(ctx context.Context, e Endpoint, opt ReopenOptions) ([]*Node, error)
 	// Stop stops it, even during a build; the next Connect starts it again. found is false when there
 	// is none.
 	Stop(ctx context.Context, e Endpoint) (found bool, err error)
 	// Remove removes it, even during a build. found is false when there was nothing to remove.
 	Remove(ctx context.Context, e Endpoint, opt RemoveOptions) (found bool, err error)
+}
+
+// ReopenOptions are the options of Reopen. The zero value is valid.
+type ReopenOptions struct {
+	Wait    time.Duration     // for BuildKit to answer; 0: the driver's choice
+	Trusted []digest.Digest   // as in Spec
+	Report  func(line string) // as in Driver
 }
 
 // RemoveOptions say how a node is removed.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // Open connects to all endpoints at once, each through its driver. The nodes are in the order of the
@@ -46,6 +48,26 @@ func Open(ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, 
 	return nodes, nil
 }
 
+// Reopen connects to the existing BuildKits of an endpoint, as they are: see [Manager]. A driver that only
+// connects has one. The caller closes the nodes.
+func Reopen(ctx context.Context, drivers map[string]Driver, e Endpoint, opt ReopenOptions) ([]*Node, error) {
+	if m, ok := drivers[e.Driver].(Manager); ok {
+		return m.Reopen(ctx, e, opt)
+	}
+	report := opt.Report
+	if report == nil {
+		report = func(string) {}
+	}
+	ctx, answered, end := UntilAnswer(ctx) // the connection's, which lasts as long as the node
+	n, err := connect(ctx, drivers, e, Spec{StartWait: opt.Wait, Trusted: opt.Trusted}, report)
+	if err != nil {
+		defer end()
+		return nil, NoAnswer(ctx, err)
+	}
+	answered()
+	return []*Node{n}, nil
+}
+
 func connect(ctx context.Context, drivers map[string]Driver, e Endpoint, want Spec, say func(string)) (*Node, error) {
 	d, ok := drivers[e.Driver]
 	if !ok {
@@ -56,4 +78,18 @@ func connect(ctx context.Context, drivers map[string]Driver, e Endpoint, want Sp
 		n.Ahead = ProbeAhead(ctx, n.probe, want.Probe, n.Platforms...)
 	}
 	return n, err
+}
+
+// OnEngine is a Driver whose BuildKits run on Docker Engines, or in them.
+type OnEngine interface {
+	// EngineOf returns the engine of an endpoint. It need not answer.
+	EngineOf(e Endpoint) (*engine.Engine, error)
+}
+
+// EngineOf returns the Docker Engine that an endpoint's BuildKit runs on; nil if its driver knows none.
+func EngineOf(drivers map[string]Driver, e Endpoint) (*engine.Engine, error) {
+	if d, ok := drivers[e.Driver].(OnEngine); ok {
+		return d.EngineOf(e)
+	}
+	return nil, nil
 }

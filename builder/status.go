@@ -45,6 +45,7 @@ type Details struct {
 	RunNetwork string // the network of RUN steps: "bridge" (BuildKit's own) or "builder" (that of the builder)
 	Tool       string // version of the program that made it
 	ID         string // of the container
+	Err        error  // why a running BuildKit has not answered
 
 	// The fields below are known only for a running builder.
 	Platforms []platform.Platform  // of its worker, native first

@@ -14,8 +14,9 @@ type Driver struct {
 }
 
 var (
-	_ builder.Manager = Driver{}
-	_ builder.Checker = Driver{}
+	_ builder.Manager  = Driver{}
+	_ builder.Checker  = Driver{}
+	_ builder.OnEngine = Driver{}
 )
 
 // OptionNames implements [builder.Checker].
@@ -32,6 +33,9 @@ func (d Driver) Check(e builder.Endpoint) error {
 	return err
 }
 
+// EngineOf implements [builder.OnEngine].
+func (d Driver) EngineOf(e builder.Endpoint) (*engine.Engine, error) { return d.Engine(e.Address) }
+
 // Connect implements [builder.Driver]. The package comment says what it does.
 func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
 	eng, err := d.Engine(e.Address)
@@ -42,8 +46,13 @@ func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Sp
 	if err != nil {
 		return nil, err
 	}
-	beside := &builder.Engine{Images: k.spec.images(eng), Image: n.Image, ImageID: n.ImageID}
-	gateway := func(ctx context.Context) (string, error) { return eng.HostGateway(ctx, beside.Helper(ctx)) }
+	return k.described(n), nil
+}
+
+// described returns a node as package builder describes it.
+func (k *reconciler) described(n *Node) *builder.Node {
+	beside := &builder.Engine{Images: k.spec.images(k.eng), Image: n.Image, ImageID: n.ImageID}
+	gateway := func(ctx context.Context) (string, error) { return k.eng.HostGateway(ctx, beside.Helper(ctx)) }
 	return &builder.Node{
 		Endpoint: k.spec.Endpoint, Version: n.Version, Platforms: n.Platforms, CPUs: n.NCPU,
 		OnHost: n.Network == hostNetwork, HostChosen: n.HostChosen, Warnings: n.Warnings, Client: n.Client(),
@@ -51,21 +60,57 @@ func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Sp
 			Shell: n, Engine: beside, Gateway: gateway, Disk: n, Lost: n.lost,
 		},
 		Ahead: k.ahead, Disconnect: n.Close,
-	}, nil
+	}
 }
 
 // Inspect implements [builder.Manager].
-func (d Driver) Inspect(ctx context.Context, e builder.Endpoint) ([]builder.Details, error) {
+func (d Driver) Inspect(ctx context.Context, e builder.Endpoint, depth builder.Depth) ([]builder.Details, error) {
+	eng, err := d.reach(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return inspect(ctx, eng, e, depth)
+}
+
+// Reopen implements [builder.Manager].
+func (d Driver) Reopen(ctx context.Context, e builder.Endpoint, opt builder.ReopenOptions) (nodes []*builder.Node, err error) {
+	eng, err := d.reach(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sides() {
+		o, found, err := Open(ctx, eng, e, OpenOptions{OnHost: s == onHost, Wait: opt.Wait, Trusted: opt.Trusted, Report: opt.Report})
+		if err != nil {
+			for _, n := range nodes {
+				_ = n.Close()
+			}
+			return nil, err
+		}
+		if found {
+			n := o.k.described(o.Node)
+			n.Endpoint = e
+			n.Disconnect = func() error { return o.Close(ctx) }
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes, nil
+}
+
+// reach returns the engine of an endpoint if it answers.
+func (d Driver) reach(ctx context.Context, e builder.Endpoint) (*engine.Engine, error) {
 	eng, err := d.Engine(e.Address)
 	if err != nil {
 		return nil, err
 	}
-	return inspect(ctx, eng, e)
+	ctx, _, end := builder.UntilAnswer(ctx)
+	defer end()
+	_, err = eng.Info(ctx)
+	return eng, builder.NoAnswer(ctx, err)
 }
 
 // Stop implements [builder.Manager].
 func (d Driver) Stop(ctx context.Context, e builder.Endpoint) (found bool, err error) {
-	eng, err := d.Engine(e.Address)
+	eng, err := d.reach(ctx, e)
 	if err != nil {
 		return false, err
 	}
@@ -74,7 +119,7 @@ func (d Driver) Stop(ctx context.Context, e builder.Endpoint) (found bool, err e
 
 // Remove implements [builder.Manager].
 func (d Driver) Remove(ctx context.Context, e builder.Endpoint, opt builder.RemoveOptions) (found bool, err error) {
-	eng, err := d.Engine(e.Address)
+	eng, err := d.reach(ctx, e)
 	if err != nil {
 		return false, err
 	}

@@ -51,7 +51,7 @@ func TestTheDriversNodeHasTheAbilitiesOfAnEngine(t *testing.T) {
 // manage runs the driver's one node through its life until it is removed.
 func manage(t *testing.T, w *world, d builder.Manager, e builder.Endpoint) {
 	t.Helper()
-	if all, err := d.Inspect(t.Context(), e); err != nil || len(all) != 1 || all[0].Options["memory"] != "1g" {
+	if all, err := d.Inspect(t.Context(), e, builder.Whole); err != nil || len(all) != 1 || all[0].Options["memory"] != "1g" {
 		t.Errorf("inspect: %+v, %v", all, err)
 	}
 	if found, err := d.Stop(t.Context(), e); err != nil || !found || w.only(t).Status != container.StateExited {
@@ -74,8 +74,11 @@ func TestAnAddressWithoutAnEngineIsAnError(t *testing.T) {
 			_, err := d.Connect(ctx, e, builder.Spec{}, nil)
 			return err
 		},
-		"inspect": func(ctx context.Context, e builder.Endpoint) error { _, err := d.Inspect(ctx, e); return err },
-		"stop":    func(ctx context.Context, e builder.Endpoint) error { _, err := d.Stop(ctx, e); return err },
+		"inspect": func(ctx context.Context, e builder.Endpoint) error {
+			_, err := d.Inspect(ctx, e, builder.Brief)
+			return err
+		},
+		"stop": func(ctx context.Context, e builder.Endpoint) error { _, err := d.Stop(ctx, e); return err },
 		"remove": func(ctx context.Context, e builder.Endpoint) error {
 			_, err := d.Remove(ctx, e, builder.RemoveOptions{})
 			return err

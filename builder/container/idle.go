@@ -2,15 +2,12 @@ package container
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
 
-	controlapi "github.com/moby/buildkit/api/services/control"
-	bkclient "github.com/moby/buildkit/client"
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // settleTime is how long a builder may look used before that is reported: traces of a client that has
@@ -91,30 +88,9 @@ func (k *reconciler) activeBuilds(ctx context.Context, have observed) (int, erro
 		return 0, context.Cause(ctx)
 	}
 	defer l.Close()
-	n, err := countBuilds(qctx, l.Client)
+	n, err := builder.CountBuilds(qctx, l.Client)
 	if err != nil {
 		return n, context.Cause(ctx)
 	}
 	return n, nil
-}
-
-// countBuilds reads the list of running builds and does not wait for later ones.
-func countBuilds(ctx context.Context, c *bkclient.Client) (int, error) {
-	events, err := c.ControlClient().ListenBuildHistory(ctx, &controlapi.BuildHistoryRequest{ActiveOnly: true, EarlyExit: true})
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for {
-		e, err := events.Recv()
-		if errors.Is(err, io.EOF) {
-			return n, nil
-		}
-		if err != nil {
-			return n, err
-		}
-		if e.GetType() == controlapi.BuildHistoryEventType_STARTED {
-			n++
-		}
-	}
 }

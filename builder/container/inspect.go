@@ -3,7 +3,6 @@ package container
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
@@ -19,29 +18,38 @@ import (
 )
 
 // inspect describes a node's containers, in the order of [List]; the result is empty if the node
-// does not exist. A running BuildKit is asked for the facts that only it knows. If it does not answer,
-// those fields stay empty, without an error.
-func inspect(ctx context.Context, eng *engine.Engine, e builder.Endpoint) (all []builder.Details, err error) {
-	for _, s := range sides() {
-		d, found, err := inspectSide(ctx, eng, e, s)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			all = append(all, d)
+// does not exist. A running BuildKit is asked for the facts that only it knows.
+func inspect(ctx context.Context, eng *engine.Engine, e builder.Endpoint, depth builder.Depth) (all []builder.Details, err error) {
+	var found [2]*builder.Details // of the sides
+	g, gctx := errgroup.WithContext(ctx)
+	for i, s := range sides() {
+		g.Go(func() (err error) {
+			found[i], err = inspectSide(gctx, eng, e, s, depth)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for _, d := range found {
+		if d != nil {
+			all = append(all, *d)
 		}
 	}
 	return all, nil
 }
 
-func inspectSide(ctx context.Context, eng *engine.Engine, e builder.Endpoint, s side) (d builder.Details, found bool, err error) {
+// inspectSide returns nil if there is no container.
+func inspectSide(ctx context.Context, eng *engine.Engine, e builder.Endpoint, s side, depth builder.Depth) (*builder.Details, error) {
+	ctx, answered, end := builder.UntilAnswer(ctx)
+	defer end()
 	c, found, err := ownContainer(ctx, eng, e, s)
 	if err != nil || !found {
-		return builder.Details{}, false, err
+		return nil, builder.NoAnswer(ctx, err)
 	}
 	created, _ := time.Parse(time.RFC3339Nano, c.Created)
 	have := convert(c, e)
-	d = builder.Details{
+	d := builder.Details{
 		Status:     statusOf(s, c.Config.Labels, have.State, created),
 		Proxies:    map[string]string{},
 		CertHosts:  slices.Sorted(maps.Keys(have.Settings.Certs)),
@@ -59,32 +67,29 @@ func inspectSide(ctx context.Context, eng *engine.Engine, e builder.Endpoint, s 
 	for k, v := range have.Settings.Env {
 		d.Proxies[k] = buildkitd.MaskProxy(v)
 	}
-	d.Config, _ = readConfig(ctx, eng, c.ID) // an unreadable file is not shown
-	if have.running() {
-		askBuildKit(ctx, &d, target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())})
+	if depth == builder.Whole {
+		d.Config, _ = readConfig(ctx, eng, c.ID) // an unreadable file is not shown
 	}
-	return d, true, ctx.Err()
+	if have.running() {
+		d.Err = askBuildKit(ctx, &d, target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())}, depth, answered)
+	}
+	return &d, nil
 }
 
-// askBuildKit completes the details with BuildKit's answers, as far as it answers.
-func askBuildKit(ctx context.Context, d *builder.Details, t target) {
+// askBuildKit completes the details with BuildKit's answers.
+func askBuildKit(ctx context.Context, d *builder.Details, t target, depth builder.Depth, answered func()) error {
 	l, err := t.connect(ctx)
 	if err != nil {
-		return
+		return builder.NoAnswer(ctx, err)
 	}
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	w := l.Workers[0]
-	d.Platforms, d.BuildKit, d.GCPolicy = w.Platforms, w.BuildkitVersion.Version, w.GCPolicy
-	d.Builds, _ = countBuilds(ctx, l.Client)
-	if records, err := l.Client.DiskUsage(ctx); err == nil {
-		u := builder.Sum(records)
-		d.Usage = &u
+	if err := d.Ask(ctx, l.Client, depth, answered); err != nil || depth == builder.Brief {
+		return err
 	}
 	if disk, err := t.disk(ctx); err == nil {
 		d.Disk = &disk
 	}
+	return nil
 }
 
 // readConfig returns a container's buildkitd.toml.
@@ -100,22 +105,4 @@ func readConfig(ctx context.Context, eng *engine.Engine, id string) (string, err
 	}
 	text, err := io.ReadAll(io.LimitReader(archive, buildkitd.MaxFile))
 	return string(text), err
-}
-
-// Platforms asks a running node which platforms its BuildKit runs, native first.
-func Platforms(ctx context.Context, eng *engine.Engine, st builder.Status) ([]ocispecs.Platform, error) {
-	e := st.Endpoint()
-	side, _ := sideOf(e, st.Container)
-	c, found, err := ownContainer(ctx, eng, e, side)
-	if err != nil {
-		return nil, err
-	}
-	if have := convert(c, e); found && have.running() {
-		l, err := (target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())}).connect(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("builder %q: %w", st.Builder, err)
-		}
-		return l.Workers[0].Platforms, l.Close()
-	}
-	return nil, errors.New("it does not run")
 }

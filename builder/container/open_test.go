@@ -27,7 +27,7 @@ func TestCreateMakesABuilderThatDoesNotRunYet(t *testing.T) {
 	if d := cmp.Diff([]string{"--config", "/etc/buildkit/buildkitd.toml", "--debug"}, c.Config.Cmd); d != "" {
 		t.Error(d)
 	}
-	all, err := inspect(t.Context(), w.eng, named("b"))
+	all, err := inspect(t.Context(), w.eng, named("b"), builder.Whole)
 	if err != nil || len(all) != 1 || !cmp.Equal(all[0].Fixed, []string{"linux/arm64"}) || !cmp.Equal(all[0].Flags, []string{"--debug"}) {
 		t.Errorf("%+v, %v", all, err)
 	}

@@ -91,8 +91,8 @@ func (o Options) apply(c *container.Config, h *container.HostConfig) error {
 	return nil
 }
 
-// maskOption hides the values of environment variables, which may hold tokens.
-func maskOption(key, value string) string {
+// MaskOption hides the values of environment variables, which may hold tokens.
+func MaskOption(key, value string) string {
 	if value != "" && strings.HasPrefix(key, optEnv) {
 		return "***"
 	}

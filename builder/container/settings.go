@@ -78,7 +78,7 @@ func differences(want, have settings) []string {
 	out = append(out, networkChange(want, have)...)
 	for _, k := range slices.Sorted(maps.Keys(want.Options)) {
 		if v, ok := have.Options[k]; !ok || v != want.Options[k] {
-			out = append(out, change("option "+k, maskOption(k, v), maskOption(k, want.Options[k])))
+			out = append(out, change("option "+k, MaskOption(k, v), MaskOption(k, want.Options[k])))
 		}
 	}
 	if want.Config != "" && want.Config != have.Config {

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
@@ -123,7 +124,7 @@ func TestStopRemoveAndExistsAreAboutBothContainers(t *testing.T) {
 	if err := Create(t.Context(), w.eng, want{Flags: []string{"--debug"}}.spec(), CreateOptions{Change: true}, nil); err != nil {
 		t.Fatal(err)
 	}
-	all, err := inspect(t.Context(), w.eng, named("default"))
+	all, err := inspect(t.Context(), w.eng, named("default"), builder.Whole)
 	if err != nil || len(all) != 2 || len(all[0].Flags) != 1 || len(all[1].Flags) != 1 || all[0].Network != "" || all[1].Network != "host" || !all[1].OnHost {
 		t.Errorf("changed: %+v, %v", all, err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -33,8 +34,9 @@ func (s *harness) withBuilders() *enginetest.Engine {
 	s.Env.Drivers = drivers(s.Env)
 	s.Env.Spec = func(opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
 		options, err := container.ParseOptions(opt.Builder.DriverOpts...)
-		node := builder.Endpoint{Builder: opt.Builder.Name, Options: options}
-		return builder.Builder{Name: opt.Builder.Name, Nodes: []builder.Endpoint{node}}, builder.Spec{Trusted: opt.Builder.Trusted}, err
+		b, berr := s.Env.Builder(opt.Builder.Name)
+		b.Nodes[0].Options = options
+		return b, builder.Spec{Trusted: opt.Builder.Trusted}, errors.Join(err, berr)
 	}
 	return fake
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -66,7 +67,7 @@ func CompleteOneBuilder(w *Env) Completer {
 	}
 }
 
-// CompleteBuilders completes the names of the engine's builders.
+// CompleteBuilders completes the names of the user's builders and of the engine's.
 func CompleteBuilders(w *Env) Completer {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		names, err := builderNames(cmd.Context(), w)
@@ -78,17 +79,25 @@ func CompleteBuilders(w *Env) Completer {
 }
 
 func builderNames(ctx context.Context, w *Env) ([]string, error) {
+	stored, err := w.StoredBuilders()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, b := range stored {
+		names = append(names, b.Name)
+	}
 	eng, err := w.ReachableEngine(ctx)
-	if err != nil {
+	if err == nil {
+		var list []builder.Status
+		list, err = container.List(ctx, eng)
+		for _, b := range list {
+			names = append(names, b.Builder)
+		}
+	}
+	if err != nil && len(stored) == 0 {
 		return nil, err
 	}
-	list, err := container.List(ctx, eng)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(list))
-	for i, b := range list {
-		names[i] = b.Builder
-	}
+	slices.Sort(names)
 	return slices.Compact(names), nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
@@ -93,7 +95,43 @@ func (w *Env) Builder(name string) (builder.Builder, error) {
 		b.DefinedBy = w.Builders().Path()
 		return b, err
 	}
-	return builder.Builder{Name: name, Nodes: []builder.Endpoint{{Builder: name, Driver: container.DriverName}}}, nil
+	return EngineBuilder(name), nil
+}
+
+// EngineBuilder is the builder of a name that no file defines.
+func EngineBuilder(name string) builder.Builder {
+	return builder.Builder{Name: name, Nodes: []builder.Endpoint{{Builder: name, Driver: container.DriverName}}}
+}
+
+// StoredBuilders returns the builders that the user's file defines, sorted by name.
+func (w *Env) StoredBuilders() (all []builder.Builder, err error) {
+	f, err := w.storedBuilders()
+	for _, name := range slices.Sorted(maps.Keys(f.Builders)) {
+		b, _, err := f.Builder(name)
+		if err != nil {
+			return nil, err
+		}
+		b.DefinedBy = w.Builders().Path()
+		all = append(all, b)
+	}
+	return all, err
+}
+
+// Undefine drops a builder from the file, except the nodes to keep. If none is kept, the builder is no longer chosen for any engine.
+func (w *Env) Undefine(ctx context.Context, b builder.Builder, keep []builder.Endpoint) error {
+	return w.Builders().Change(ctx, func(f *store.File) (bool, error) {
+		if len(keep) > 0 {
+			b.Nodes = keep
+			f.Put(b)
+			return true, nil
+		}
+		delete(f.Builders, b.Name)
+		maps.DeleteFunc(f.Engines, func(_, chosen string) bool { return chosen == b.Name })
+		if f.All == b.Name {
+			f.All = ""
+		}
+		return true, nil
+	})
 }
 
 // Choose stores a builder as the choice for this engine or for all engines.

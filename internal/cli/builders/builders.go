@@ -3,7 +3,6 @@ package builders
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,7 +18,9 @@ func New(w *cli.Env) *cobra.Command {
 		Use:   "builder",
 		Short: "Create, inspect, clean, stop and remove builders",
 		Long: "Create, inspect, clean, stop and remove builders. A builder is a container on the Docker Engine of the current context, with a\n" +
-			"volume for its cache. The first build creates the builder. Later builds change it if they need other settings.\n\n" +
+			"volume for its cache. The first build creates the builder. Later builds change it if they need other settings. A builder can\n" +
+			"also be a name for several nodes. Then the commands show each node and act on each; one that does not answer within five seconds\n" +
+			"is named, and does not stop the work on the others.\n\n" +
 			"A command works on the first of these builders: its argument, --builder, DOCKER_MULTIARCH_BUILDER, the choice of\n" +
 			"docker multiarch builder use for the engine, \"default\".",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
@@ -58,8 +59,8 @@ func bounded(ctx context.Context, timeout time.Duration) (context.Context, conte
 
 func noBuilder(name string) error {
 	return &cli.Hinted{
-		Err: fmt.Errorf("there is no builder %q on this engine", name),
-		Hint: "docker multiarch builder ls lists the engine's builders;\n" +
+		Err: fmt.Errorf("there is no builder %q", name),
+		Hint: "docker multiarch builder ls lists the builders;\n" +
 			"      docker multiarch builder create --name " + name + " creates this one, and so does a build with --builder " + name,
 	}
 }
@@ -90,38 +91,4 @@ func allNamed(w *cli.Env, args []string, flag string) ([]string, error) {
 	}
 	name, err := w.BuilderFor(flag)
 	return []string{name}, err
-}
-
-// managed returns a builder's node, and the driver that manages it.
-func managed(w *cli.Env, name string) (builder.Manager, builder.Endpoint, error) {
-	e := builder.Endpoint{Builder: name, Driver: driverName}
-	m, ok := w.Drivers[e.Driver].(builder.Manager)
-	if !ok {
-		return nil, e, fmt.Errorf("builder %q: docker multiarch does not manage its BuildKit", name)
-	}
-	return m, e, nil
-}
-
-// eachBuilder calls do for all named builders, prints the names of those for which do returned true, and fails if one call failed.
-func eachBuilder(ctx context.Context, w *cli.Env, names []string, do func(context.Context, builder.Manager, builder.Endpoint) (bool, error)) error {
-	if _, err := w.ReachableEngine(ctx); err != nil {
-		return err
-	}
-	var failures []error
-	for _, name := range names {
-		m, e, err := managed(w, name)
-		found := false
-		if err == nil {
-			found, err = do(ctx, m, e)
-		}
-		if err == nil && !found {
-			err = noBuilder(name)
-		}
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		cli.Putf(w.Out, "%s\n", name)
-	}
-	return errors.Join(failures...)
 }

@@ -23,12 +23,12 @@ func aBuilder() builder.Status {
 	}
 }
 
-const aNode = `{"Name":"b0","Endpoint":"unix:///e","Status":"stopped","Version":"v0.33.1","Platforms":[],"Fixed":["linux/arm64"],` +
+const aNode = `{"Name":"b0","Driver":"docker-container","Endpoint":"unix:///e","Status":"stopped","Version":"v0.33.1","Platforms":[],"Fixed":["linux/arm64"],` +
 	`"DriverOpts":{"memory":"2g"},"Flags":["--debug"],"Image":"moby/buildkit:x","Container":"docker-multiarch-b-0","Volume":"docker-multiarch-b-0-state","Network":"bridge"`
 
 func TestTheFormatsOfBuilderLs(t *testing.T) {
 	row := func() *builderContext {
-		return &builderContext{builderRow: rowsOf([]builder.Status{aBuilder()}, "unix:///e", "b")[0]}
+		return &builderContext{builderRow: rowOf(onEngine(builder.Details{Status: aBuilder()}), "unix:///e", "b")}
 	}
 	object := `{"Name":"b","Driver":"docker-container","Current":true,"Created":"2023-11-14T22:13:20Z","Nodes":[` + aNode + "}]}\n"
 	for format, want := range map[string]string{
@@ -38,7 +38,7 @@ func TestTheFormatsOfBuilderLs(t *testing.T) {
 		"{{.DriverEndpoint}}":            "docker-container\n",
 		"{{json .Nodes}}":                "[" + aNode + "}]\n",
 		"{{.Platforms}}":                 "linux/arm64*\n",
-		"table {{.Name}}\t{{.Buildkit}}": "NAME      BUILDKIT\nb         v0.33.1\n",
+		"table {{.Name}}\t{{.Buildkit}}": "NAME/NODE   BUILDKIT\nb           v0.33.1\n",
 	} {
 		var out strings.Builder
 		if err := cli.WriteRows(&out, format, builderColumns(), []*builderContext{row()}); err != nil {
@@ -54,27 +54,24 @@ func TestTheFormatsOfBuilderLs(t *testing.T) {
 	}
 }
 
+// onEngine is builder b on the current engine.
+func onEngine(details ...builder.Details) described {
+	b := cli.EngineBuilder("b")
+	return described{b, []builder.Inspected{{Endpoint: b.Nodes[0], Managed: true, Details: details}}}
+}
+
 func TestABuilderWithTwoContainersIsOneRow(t *testing.T) {
-	plain, onHost, other := aBuilder(), aBuilder(), aBuilder()
+	onHost := aBuilder()
 	onHost.OnHost, onHost.State, onHost.Network, onHost.Container = true, "running", "host", "docker-multiarch-b-0-host"
-	other.Builder = "c"
-	rows := rowsOf([]builder.Status{plain, onHost, other}, "unix:///e", "b")
-	var shown []string
-	for _, r := range rows {
-		c := &builderContext{builderRow: r}
-		line := []string{r.Name, c.Status(), c.Network()}
-		for _, n := range r.Nodes {
-			line = append(line, n.Name)
-		}
-		shown = append(shown, strings.Join(line, " "))
-	}
-	if d := cmp.Diff([]string{"b running bridge, host b0 b0-host", "c stopped bridge c0"}, shown); d != "" {
-		t.Error(d)
+	row := rowOf(onEngine(builder.Details{Status: aBuilder()}, builder.Details{Status: onHost}), "unix:///e", "b")
+	c := &builderContext{builderRow: row}
+	if got := c.Status() + " " + c.Network(); got != "running bridge, host" || len(linesOf(row, false)) != 1 {
+		t.Errorf("it is %s", got)
 	}
 	second := details()
 	second.Status = onHost
 	var out strings.Builder
-	if err := inspectText(&out, inspectRow([]builder.Details{details(), second}, "unix:///e", "b")); err != nil {
+	if err := inspectText(&out, inspectRow(onEngine(details(), second), "unix:///e", "b")); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []string{"b0\n", "b0-host\n", "docker-multiarch-b-0\n", "docker-multiarch-b-0-host\n"} {
@@ -97,7 +94,7 @@ func details() builder.Details {
 }
 
 func inspected() builderRow {
-	row := inspectRow([]builder.Details{details()}, "unix:///e", "default")
+	row := inspectRow(onEngine(details()), "unix:///e", "default")
 	status := emulation.Status{Archs: []emulation.Support{{Arch: "amd64", Mode: emulation.Native}, {Arch: "arm64", Mode: emulation.Emulated}}}
 	runs := runsOf(status, row.Nodes[0].Platforms)
 	row.Nodes[0].Runs = map[string]string{}
@@ -184,7 +181,7 @@ func TestTheFormatsOfBuilderDu(t *testing.T) {
 		"{{json .UsageCount}}": "2\n0\n",
 	} {
 		var out strings.Builder
-		if err := cli.WriteRows(&out, format, recordColumns(), recordRows(records, cli.IsTable(format), used.Add(2*time.Hour))); err != nil {
+		if err := cli.WriteRows(&out, format, recordColumns(false), recordRows(records, cli.IsTable(format), used.Add(2*time.Hour))); err != nil {
 			t.Errorf("%s: %v", format, err)
 		}
 		if d := cmp.Diff(want, out.String()); d != "" {

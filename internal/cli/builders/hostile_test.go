@@ -22,8 +22,8 @@ func TestNoBuilderPrinterShowsHostileTextAsItIs(t *testing.T) {
 		"writeRows": func(out io.Writer) {
 			_ = cli.WriteRows(out, "table", builderColumns(), []*builderContext{{builderRow: inspected}})
 			for _, format := range []string{"table {{.Description}}\t{{.Type}}", recordPretty, "json"} {
-				_ = cli.WriteRows(out, format, recordColumns(), recordRows(records, false, records[0].CreatedAt))
+				_ = cli.WriteRows(out, format, recordColumns(true), recordRows(records, false, records[0].CreatedAt))
 			}
 		},
-	}, "writeConfig", "nodeText", "writeRule")
+	}, "writeConfig", "nodeText", "writeRule", "detailsText")
 }

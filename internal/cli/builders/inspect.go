@@ -3,8 +3,10 @@ package builders
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -12,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -61,55 +63,89 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 		return err
 	}
 	if o.bootstrap {
-		conn, err := w.Connect(ctx, cli.ConnectOptions{Builder: cli.BuilderOptions{Name: name, Trusted: trusted}, Note: w.Note})
-		if err != nil {
+		if err := bootstrap(ctx, w, cli.BuilderOptions{Name: name, Trusted: trusted}); err != nil {
 			return err
 		}
-		conn.Close()
 	}
 	ctx, cancel := bounded(ctx, o.timeout)
 	defer cancel()
-	eng, err := w.ReachableEngine(ctx)
+	d, err := describeOne(ctx, w, builder.Whole, name)
 	if err != nil {
 		return err
-	}
-	m, e, err := managed(w, name)
-	if err != nil {
-		return err
-	}
-	all, err := m.Inspect(ctx, e)
-	if err != nil {
-		return err
-	}
-	if len(all) == 0 {
-		return noBuilder(name)
 	}
 	current, err := w.BuilderFor("")
 	if err != nil {
 		return err
 	}
-	_, endpoint := w.Endpoint()
-	row := inspectRow(all, endpoint, current)
-	if img, _, err := container.ImageOf(ctx, w.Images(eng, trusted), e); err == nil {
-		row.Nodes[0].ImageTrust = cli.BasisText(img)
-	}
-	if status, err := probeAll(ctx, eng, all[0]); err == nil { // all are on one kernel
-		for i, n := range row.Nodes {
-			row.Nodes[i].Runs = runsOf(status, slices.Concat(n.Platforms, n.Fixed))
-		}
-	}
+	_, engine := w.Endpoint()
+	row := inspectRow(d, engine, current)
+	askKernels(ctx, w, d, row, trusted)
 	if o.format == "table" {
 		return inspectText(w.Out, row)
 	}
 	return cli.WriteRows(w.Out, o.format, builderColumns(), []*builderContext{{builderRow: row}})
 }
 
-// probeAll asks the engine's kernel about all architectures. The probe runs in the builder's container, or in a new container of its image.
-func probeAll(ctx context.Context, eng *engine.Engine, d builder.Details) (emulation.Status, error) {
-	if statusName(d.State) == "running" {
-		return emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
+// bootstrap makes all nodes of a builder ready.
+func bootstrap(ctx context.Context, w *cli.Env, words cli.BuilderOptions) error {
+	b, spec, err := w.Spec(cli.ConnectOptions{Builder: words, Note: w.Note})
+	if err != nil {
+		return err
 	}
-	return emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.HelperLabels})
+	nodes, err := builder.Open(ctx, w.Drivers, b.Nodes, spec, w.Say)
+	for _, n := range nodes {
+		for _, warning := range n.Warnings {
+			w.Note(diag.Warningf("%s", warning))
+		}
+		_ = n.Close() // only its readiness counts
+	}
+	return err
+}
+
+// askKernels finds out for each node that answers how it runs the programs of each platform, and why its image may run with privileges.
+func askKernels(ctx context.Context, w *cli.Env, d described, row builderRow, trusted []digest.Digest) {
+	var all sync.WaitGroup
+	next := 0
+	for _, n := range d.nodes {
+		rows := row.Nodes[next:][:max(1, len(n.Details))]
+		next += len(rows)
+		if len(n.Details) == 0 {
+			continue
+		}
+		all.Go(func() {
+			status, basis, err := askKernel(ctx, w, n, trusted)
+			rows[0].ImageTrust = basis
+			for i, r := range rows { // all are on one kernel
+				if err != nil {
+					return // nothing is shown
+				}
+				rows[i].Runs = runsOf(status, slices.Concat(r.Platforms, r.Fixed))
+			}
+		})
+	}
+	all.Wait()
+}
+
+// askKernel asks about all architectures. Where there is an engine, the probe runs in the builder's container, or in a new container of
+// its image; else it is a build.
+func askKernel(ctx context.Context, w *cli.Env, n builder.Inspected, trusted []digest.Digest) (status emulation.Status, basis string, err error) {
+	eng, err := builder.EngineOf(w.Drivers, n.Endpoint)
+	if err != nil {
+		return status, "", err
+	}
+	if eng == nil || !n.Managed {
+		status, err = emulators.Probe(ctx, w, n.Endpoint)
+		return status, "", err
+	}
+	if img, _, err := container.ImageOf(ctx, w.Images(eng, trusted), n.Endpoint); err == nil {
+		basis = cli.BasisText(img)
+	}
+	if d := n.Details[0]; statusName(d.State) == "running" {
+		status, err = emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
+	} else {
+		status, err = emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.HelperLabels})
+	}
+	return status, basis, err
 }
 
 // runsOf returns how the kernel runs each of the builder's platforms, and each platform with an emulator.
@@ -122,21 +158,19 @@ func runsOf(status emulation.Status, names []string) map[string]string {
 	return runs
 }
 
-func inspectRow(all []builder.Details, endpoint, current string) builderRow {
-	list := make([]builder.Status, len(all))
-	for i, d := range all {
-		list[i] = d.Status
-	}
-	row := rowsOf(list, endpoint, current)[0]
-	for i, d := range all {
-		n := &row.Nodes[i]
-		for _, p := range d.Platforms {
-			n.Platforms = append(n.Platforms, platform.Format(p))
+// inspectRow returns a builder's row with all details.
+func inspectRow(d described, engine, current string) builderRow {
+	row := rowOf(d, engine, current)
+	next := 0
+	for _, n := range d.nodes {
+		for i, one := range n.Details {
+			row.Nodes[next+i].nodeDetails = &nodeDetails{
+				RunNetwork: one.RunNetwork, ActiveBuilds: one.Builds, Cache: one.Usage, Disk: one.Disk, GCPolicy: one.GCPolicy, Proxies: one.Proxies,
+				CertHosts: one.CertHosts, Insecure: one.Insecure, Mirrors: one.Mirrors, AddHosts: one.AddHosts, UserConfig: one.UserConfig,
+				Config: one.Config, Tool: one.Tool,
+			}
 		}
-		n.nodeDetails = &nodeDetails{
-			RunNetwork: d.RunNetwork, ActiveBuilds: d.Builds, Cache: d.Usage, Disk: d.Disk, GCPolicy: d.GCPolicy, Proxies: d.Proxies,
-			CertHosts: d.CertHosts, Insecure: d.Insecure, Mirrors: d.Mirrors, AddHosts: d.AddHosts, UserConfig: d.UserConfig, Config: d.Config, Tool: d.Tool,
-		}
+		next += max(1, len(n.Details))
 	}
 	return row
 }

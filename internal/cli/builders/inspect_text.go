@@ -27,35 +27,48 @@ func inspectText(out io.Writer, row builderRow) error {
 	line("Name", row.Name)
 	line("Driver", row.Driver)
 	line("Current", map[bool]string{true: "yes", false: "no"}[row.Current])
-	line("Created", row.Created.Format(time.RFC3339))
+	if !row.Created.IsZero() {
+		line("Created", row.Created.Format(time.RFC3339))
+	}
 	t.Row()
 	t.Row("Nodes:")
 	for i, n := range row.Nodes {
 		if i > 0 {
 			t.Row()
 		}
-		nodeText(t, n, line)
+		nodeText(t, n, strings.Contains(row.Driver, ","), line)
 	}
 	return t.Flush()
 }
 
-func nodeText(t cli.Table, n nodeRow, line func(key string, value any)) {
-	if n.nodeDetails == nil {
-		n.nodeDetails = &nodeDetails{}
-	}
+func nodeText(t cli.Table, n nodeRow, mixed bool, line func(key string, value any)) {
 	line("Name", n.Name)
+	if mixed {
+		line("Driver", n.Driver)
+	}
 	line("Endpoint", n.Endpoint)
 	line("Driver Options", quotedValues(n.DriverOpts))
 	line("Status", n.Status)
+	line("Error", n.Err)
 	line("BuildKit daemon flags", strings.Join(n.Flags, " "))
 	line("BuildKit version", n.Version)
 	line("Image", n.Image)
-	line("Image trust", n.ImageTrust)
+	if n.nodeDetails != nil {
+		line("Image trust", n.ImageTrust)
+	}
 	line("Container", n.Container)
 	line("Volume", n.Volume)
 	line("Network", n.Network)
-	line("RUN network", n.RunNetwork)
+	if n.nodeDetails != nil {
+		line("RUN network", n.RunNetwork)
+	}
 	line("Platforms", strings.Join(withFixed(n.Fixed, n.Platforms), ", "))
+	if n.nodeDetails != nil {
+		detailsText(t, *n.nodeDetails, line)
+	}
+}
+
+func detailsText(t cli.Table, n nodeDetails, line func(key string, value any)) {
 	for _, mode := range []emulation.Mode{emulation.Native, emulation.Emulated, emulation.Builder, emulation.None} {
 		line("  "+mode.String(), platformsThat(n.Runs, mode))
 	}

@@ -3,16 +3,11 @@ package builders
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 type lsOptions struct {
@@ -40,9 +35,9 @@ func newBuilderLsCommand(w *cli.Env) *cobra.Command {
 
 func builderColumns() cli.Columns {
 	return cli.Columns{
-		Table: "{{.Name}}\t{{.Driver}}\t{{.Status}}\t{{.Buildkit}}\t{{.Network}}\t{{.Platforms}}",
+		Table: "{{.Name}}\t{{.DriverEndpoint}}\t{{.Status}}\t{{.Buildkit}}\t{{.Network}}\t{{.Platforms}}",
 		Headings: map[string]string{
-			"Name": "NAME", "Driver": "DRIVER", "DriverEndpoint": "DRIVER/ENDPOINT", "Endpoint": "ENDPOINT", "Status": "STATUS",
+			"Name": "NAME/NODE", "Driver": "DRIVER", "DriverEndpoint": "DRIVER/ENDPOINT", "Endpoint": "ENDPOINT", "Status": "STATUS",
 			"Buildkit": "BUILDKIT", "Network": "NETWORK", "Platforms": "PLATFORMS", "Container": "CONTAINER", "Volume": "VOLUME",
 			"Image": "IMAGE", "Created": "CREATED", "Current": "CURRENT", "LastActivity": "LAST ACTIVITY", "Error": "ERROR",
 		},
@@ -59,59 +54,51 @@ func runLs(ctx context.Context, w *cli.Env, o lsOptions) error {
 	}
 	ctx, cancel := bounded(ctx, o.timeout)
 	defer cancel()
-	eng, err := w.ReachableEngine(ctx)
+	all, engineErr, err := describeAll(ctx, w)
+	if err == nil && len(all) == 0 {
+		err = engineErr
+	}
 	if err != nil {
 		return err
 	}
-	list, err := container.List(ctx, eng)
-	if err != nil {
-		return err
-	}
-	_, endpoint := w.Endpoint()
-	builders := rowsOf(list, endpoint, current)
-	askPlatforms(ctx, eng, list, builders)
-	rows := make([]*builderContext, len(builders))
-	for i, b := range builders {
-		rows[i] = &builderContext{builderRow: b, forTable: cli.IsTable(o.format), whole: o.noTrunc}
-		if rows[i].forTable && rows[i].Current {
-			rows[i].Name += "*"
+	_, engine := w.Endpoint()
+	var rows []*builderContext
+	for _, d := range all {
+		row := rowOf(d, engine, current)
+		if !cli.IsTable(o.format) {
+			rows = append(rows, &builderContext{builderRow: row})
+			continue
+		}
+		for _, line := range linesOf(row, d.stored()) {
+			line.forTable, line.whole = true, o.noTrunc
+			rows = append(rows, line)
 		}
 	}
 	if err := cli.WriteRows(w.Out, o.format, builderColumns(), rows); err != nil {
 		return err
 	}
-	for i, r := range rows {
-		if r.forTable && r.Error() != "" {
-			w.Say(fmt.Sprintf("Cannot load builder %s: %s", builders[i].Name, r.Error()))
-		}
+	if engineErr != nil {
+		w.Say(fmt.Sprintf("the builders of the current engine are not listed: %v", engineErr))
+	}
+	if cli.IsTable(o.format) {
+		sayErrors(w, all)
 	}
 	return nil
 }
 
-// askPlatforms asks all running builders at once.
-func askPlatforms(ctx context.Context, eng *engine.Engine, list []builder.Status, rows []builderRow) {
-	var nodes []*nodeRow // in the order of list
-	for _, r := range rows {
-		for k := range r.Nodes {
-			nodes = append(nodes, &r.Nodes[k])
-		}
-	}
-	var wg sync.WaitGroup
-	for i, b := range list {
-		if statusName(b.State) != "running" {
-			continue
-		}
-		wg.Go(func() {
-			node := nodes[i]
-			ps, err := container.Platforms(ctx, eng, b)
+// sayErrors says why nodes do not answer, a line each.
+func sayErrors(w *cli.Env, all []described) {
+	for _, d := range all {
+		for _, n := range d.nodes {
+			err := n.Err
+			for _, one := range n.Details {
+				if err == nil {
+					err = one.Err
+				}
+			}
 			if err != nil {
-				node.Err = err.Error()
-				return
+				w.Say(nodeError(n.Endpoint, err).Error())
 			}
-			for _, p := range ps {
-				node.Platforms = append(node.Platforms, platform.Format(p))
-			}
-		})
+		}
 	}
-	wg.Wait()
 }

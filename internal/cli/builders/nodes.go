@@ -29,7 +29,7 @@ const remoteDriver = remote.DriverName
 type creation struct {
 	w       *cli.Env
 	o       createOptions
-	builder builder.Builder  // of the name; if none is stored, the one that a build would make
+	builder builder.Builder // of the name; if none is stored, the one that a build would make
 	trusted []digest.Digest
 	given   builder.Endpoint // the node as the flags describe it
 }
@@ -171,7 +171,7 @@ func (c *creation) boot(ctx context.Context, e builder.Endpoint) error {
 	m, managed := d.(builder.Manager)
 	before := []builder.Details(nil)
 	if managed {
-		if before, err = m.Inspect(ctx, e); err != nil {
+		if before, err = m.Inspect(ctx, e, builder.Brief); err != nil {
 			return err
 		}
 	}

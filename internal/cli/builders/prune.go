@@ -3,6 +3,7 @@ package builders
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/docker/cli/cli/command"
@@ -92,12 +93,12 @@ func runPrune(ctx context.Context, w *cli.Env, o pruneOptions, name string) erro
 		options = append(options, bkclient.PruneAll)
 	}
 	printed := &prunePrinter{w: w, verbose: o.verbose}
-	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) error {
+	err = onNodes(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, node string, c *bkclient.Client) error {
 		removed := make(chan bkclient.UsageInfo)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			printed.print(removed)
+			printed.print(node, removed)
 		}()
 		err := c.Prune(ctx, removed, options...)
 		close(removed)
@@ -114,24 +115,40 @@ func runPrune(ctx context.Context, w *cli.Env, o pruneOptions, name string) erro
 type prunePrinter struct {
 	w       *cli.Env
 	verbose bool
+	mu      sync.Mutex
 	begun   bool
 	total   int64
 }
 
-func (p *prunePrinter) print(removed <-chan bkclient.UsageInfo) {
+func (p *prunePrinter) print(node string, removed <-chan bkclient.UsageInfo) {
 	for r := range removed {
-		p.total += r.Size
-		if !p.verbose && !p.begun {
-			cli.Putf(p.w.Out, "%-40s\t%-11s\t%-10s\t%s\n", "ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED")
-			p.begun = true
-		}
-		row := recordRows([]*bkclient.UsageInfo{&r}, !p.verbose, time.Now())[0]
-		if p.verbose {
-			_ = cli.WriteRows(p.w.Out, recordPretty, recordColumns(), []*recordRow{row})
-			continue
-		}
-		cli.Putf(p.w.Out, "%-40s\t%-11t\t%-10s\t%s\n", row.ID, row.Reclaimable, row.Size, row.LastUsedAt)
+		p.one(node, r)
 	}
+}
+
+func (p *prunePrinter) one(node string, r bkclient.UsageInfo) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total += r.Size
+	row := recordRows([]*bkclient.UsageInfo{&r}, !p.verbose, time.Now())[0]
+	row.Node = node
+	if p.verbose {
+		_ = cli.WriteRows(p.w.Out, recordPretty, recordColumns(false), []*recordRow{row})
+		return
+	}
+	if !p.begun {
+		p.line("ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED", map[bool]string{true: "NODE"}[node != ""])
+		p.begun = true
+	}
+	p.line(row.ID, row.Reclaimable, row.Size, row.LastUsedAt, row.Node)
+}
+
+// line prints a line of a table whose columns have fixed widths, since later lines are not known yet.
+func (p *prunePrinter) line(id string, reclaimable any, size, used, node string) {
+	if node != "" {
+		used = fmt.Sprintf("%-20s\t%s", used, node)
+	}
+	cli.Putf(p.w.Out, "%-40s\t%-11v\t%-10s\t%s\n", id, reclaimable, size, used)
 }
 
 // completeCacheFilter completes the filter keys, and the record types.

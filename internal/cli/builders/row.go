@@ -1,8 +1,10 @@
 package builders
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,23 +12,25 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // builderRow is a builder as ls and inspect show it. Its keys in JSON are stable; those that docker buildx ls has as well mean the same here.
 type builderRow struct {
 	Name    string
-	Driver  string
+	Driver  string // several with commas, in the order of the nodes
 	Current bool
-	Created time.Time
+	Created time.Time `json:",omitzero"` // of the oldest node; zero: none is made, or they are not ours
 	Nodes   []nodeRow
 }
 
 // nodeRow is a node of a builder. Only inspect sets the fields after Flags.
 type nodeRow struct {
 	Name       string
-	Endpoint   string // of the engine
-	Status     string // running, stopped, paused, starting
+	Driver     string
+	Endpoint   string // address; of the engine if the node runs on one
+	Status     string // running, stopped, paused, starting; inactive: not made yet; error: it does not answer
 	Version    string `json:",omitempty"` // of BuildKit
 	Platforms  []string
 	Fixed      []string          `json:",omitempty"` // platforms that the user fixed
@@ -36,8 +40,9 @@ type nodeRow struct {
 	Container  string
 	Volume     string
 	Network    string
-	Err        string `json:",omitempty"` // why a running node's state is unknown
+	Err        string `json:",omitempty"` // why the node's state is unknown
 
+	created time.Time
 	*nodeDetails
 }
 
@@ -60,32 +65,70 @@ type nodeDetails struct {
 	Tool         string               `json:"MadeBy"`
 }
 
-// rowsOf returns the builders of a sorted list, each once.
-func rowsOf(list []builder.Status, endpoint, current string) (rows []builderRow) {
-	for _, b := range list {
-		node := nodeOf(b, endpoint)
-		if n := len(rows); n > 0 && rows[n-1].Name == b.Builder {
-			rows[n-1].Nodes = append(rows[n-1].Nodes, node)
-			continue
+// rowOf returns a builder's row. engine is the address of the current engine, and current the name of the builder in use.
+func rowOf(d described, engine, current string) builderRow {
+	row := builderRow{Name: d.Name, Current: d.Name == current, Nodes: []nodeRow{}}
+	var drivers []string
+	for _, n := range d.nodes {
+		if !slices.Contains(drivers, n.Endpoint.Driver) {
+			drivers = append(drivers, n.Endpoint.Driver)
 		}
-		rows = append(rows, builderRow{
-			Name: b.Builder, Driver: b.Driver, Current: b.Builder == current, Created: b.Created.UTC(), Nodes: []nodeRow{node},
-		})
+		for _, node := range nodeRows(n, engine) {
+			row.Nodes = append(row.Nodes, node)
+			if made := node.created; !made.IsZero() && (row.Created.IsZero() || made.Before(row.Created)) {
+				row.Created = made.UTC()
+			}
+		}
+	}
+	row.Driver = strings.Join(drivers, ", ")
+	return row
+}
+
+// nodeRows returns a row for each BuildKit of a node; one row if there is none, or if the node does not answer.
+func nodeRows(n builder.Inspected, engine string) (rows []nodeRow) {
+	node := nodeRow{
+		Name: n.Endpoint.Node, Driver: n.Endpoint.Driver, Endpoint: cmp.Or(n.Endpoint.Address, engine), Status: "inactive", Platforms: []string{},
+		Fixed: platform.FormatAll(n.Endpoint.Platforms), DriverOpts: map[string]string{}, Flags: n.Endpoint.Flags,
+	}
+	if node.Name == "" {
+		node.Name = n.Endpoint.Name() + strconv.Itoa(n.Endpoint.Index)
+	}
+	for k, v := range n.Endpoint.Options {
+		node.DriverOpts[k] = container.MaskOption(k, v)
+	}
+	if n.Err != nil {
+		node.Status, node.Err = statusError, n.Err.Error()
+	}
+	for _, d := range n.Details {
+		rows = append(rows, detailed(node, d, n.Managed))
+	}
+	if len(rows) == 0 {
+		return []nodeRow{node}
 	}
 	return rows
 }
 
-// nodeOf returns the row of a builder's container. The container for builds on the host's network has that in its name.
-func nodeOf(b builder.Status, endpoint string) nodeRow {
-	name := fmt.Sprintf("%s%d", b.Builder, b.Node)
-	if b.OnHost {
-		name += "-host"
+// statusError is the status of a node that does not answer, as in docker buildx.
+const statusError = "error"
+
+// detailed completes a node's row with what is known of one of its BuildKits. The container for builds on the host's network has that
+// in its name.
+func detailed(n nodeRow, d builder.Details, managed bool) nodeRow {
+	if d.OnHost && managed {
+		n.Name += "-host"
 	}
-	return nodeRow{
-		Name: name, Endpoint: endpoint, Status: statusName(b.State), Version: b.BuildKit,
-		Platforms: []string{}, Fixed: b.Fixed, DriverOpts: b.Options, Flags: b.Flags,
-		Image: b.Image, Container: b.Container, Volume: b.Volume, Network: networkName(b.Network),
+	n.Status, n.Version, n.created = statusName(d.State), d.BuildKit, d.Created
+	n.Image, n.Container, n.Volume = d.Image, d.Container, d.Volume
+	if managed {
+		n.Fixed, n.DriverOpts, n.Flags, n.Network = d.Fixed, d.Options, d.Flags, networkName(d.Network)
 	}
+	for _, p := range d.Platforms {
+		n.Platforms = append(n.Platforms, platform.Format(p))
+	}
+	if d.Err != nil {
+		n.Status, n.Err = statusError, d.Err.Error()
+	}
+	return n
 }
 
 // statusName returns docker buildx's status for a container's state.
@@ -111,10 +154,12 @@ func networkName(network string) string {
 func withFixed(fixed, found []string) []string {
 	var out []string
 	for _, p := range fixed {
-		out = append(out, p+"*")
+		if !slices.Contains(out, p+"*") {
+			out = append(out, p+"*")
+		}
 	}
 	for _, p := range found {
-		if !slices.Contains(fixed, p) {
+		if !slices.Contains(fixed, p) && !slices.Contains(out, p) {
 			out = append(out, p)
 		}
 	}
@@ -156,74 +201,109 @@ func shortened(platforms []string) string {
 }
 
 // builderContext is a builder for a template. Besides the fields of builderRow it has the fields of the first node, summaries of all
-// nodes, and the field names of docker buildx ls.
+// nodes, and the field names of docker buildx ls. In a table it may also be the line of one node: then it is the only one of Nodes.
 type builderContext struct {
 	formatter.HeaderContext `json:"-"`
 	builderRow
 	forTable, whole bool
+	node            bool // the line is that of a node below its builder
 }
 
-func (c *builderContext) node() nodeRow { return c.Nodes[0] }
+// linesOf returns the lines of a table for a builder: one, or if a file defines it, one for the builder and one for each node.
+func linesOf(row builderRow, stored bool) []*builderContext {
+	if row.Current {
+		row.Name += "*"
+	}
+	if !stored {
+		return []*builderContext{{builderRow: row}}
+	}
+	lines := []*builderContext{{builderRow: row}}
+	lines[0].Nodes = nil
+	for _, n := range row.Nodes {
+		lines = append(lines, &builderContext{builderRow: builderRow{Name: nodeMark + n.Name, Driver: n.Driver, Nodes: []nodeRow{n}}, node: true})
+	}
+	return lines
+}
 
-// DriverEndpoint returns the driver. This and the following methods have the names of docker buildx ls.
-func (c *builderContext) DriverEndpoint() string { return c.Driver }
+// nodeMark begins the line of a node in a table, as in docker buildx ls.
+const nodeMark = ` \_ `
 
-// Endpoint returns the engine's address.
-func (c *builderContext) Endpoint() string { return c.node().Endpoint }
+func (c *builderContext) first() (n nodeRow) {
+	if len(c.Nodes) > 0 {
+		n = c.Nodes[0]
+	}
+	return n
+}
+
+// DriverEndpoint returns the driver, or a node's address in the line of a node. This and the following methods have the names of
+// docker buildx ls.
+func (c *builderContext) DriverEndpoint() string {
+	if c.node {
+		return nodeMark + c.Endpoint()
+	}
+	return c.Driver
+}
+
+// Endpoint returns the first node's address, which is that of its engine if it has one.
+func (c *builderContext) Endpoint() string { return c.first().Endpoint }
 
 // Status returns running if one of the nodes is running, else the first node's status.
 func (c *builderContext) Status() string {
 	if slices.ContainsFunc(c.Nodes, func(n nodeRow) bool { return n.Status == "running" }) {
 		return "running"
 	}
-	return c.node().Status
+	return c.first().Status
 }
 
-// Buildkit returns the version of BuildKit.
-func (c *builderContext) Buildkit() string { return c.node().Version }
+// Buildkit returns the version of BuildKit on the first node whose version is known.
+func (c *builderContext) Buildkit() string {
+	return c.firstOf(func(n nodeRow) string { return n.Version })
+}
 
 // LastActivity returns "": the last activity is not recorded.
 func (c *builderContext) LastActivity() string { return "" }
 
 // Container returns the first node's container.
-func (c *builderContext) Container() string { return c.node().Container }
+func (c *builderContext) Container() string { return c.first().Container }
 
 // Volume returns the volume with the first node's cache.
-func (c *builderContext) Volume() string { return c.node().Volume }
+func (c *builderContext) Volume() string { return c.first().Volume }
 
 // Image returns the first node's image.
-func (c *builderContext) Image() string { return c.node().Image }
+func (c *builderContext) Image() string { return c.first().Image }
 
 // Network returns the networks of all nodes, each once.
 func (c *builderContext) Network() string {
 	var names []string
 	for _, n := range c.Nodes {
-		if !slices.Contains(names, n.Network) {
+		if n.Network != "" && !slices.Contains(names, n.Network) {
 			names = append(names, n.Network)
 		}
 	}
 	return strings.Join(names, ", ")
 }
 
-// Error returns why a running node's state is unknown.
+// Error returns why the first node that does not answer does not.
 func (c *builderContext) Error() string {
+	return c.firstOf(func(n nodeRow) string { return n.Err })
+}
+
+func (c *builderContext) firstOf(value func(nodeRow) string) string {
 	for _, n := range c.Nodes {
-		if n.Err != "" {
-			return n.Err
+		if v := value(n); v != "" {
+			return v
 		}
 	}
 	return ""
 }
 
-// Platforms returns the platforms of the first node that has any. A table gets a shortened list.
+// Platforms returns the platforms of all nodes, each once, first those that the user fixed. A table gets a shortened list.
 func (c *builderContext) Platforms() string {
-	found := c.node().Platforms
+	var fixed, found []string
 	for _, n := range c.Nodes {
-		if len(found) == 0 {
-			found = n.Platforms
-		}
+		fixed, found = append(fixed, n.Fixed...), append(found, n.Platforms...)
 	}
-	all := withFixed(c.node().Fixed, found)
+	all := withFixed(fixed, found)
 	if c.forTable && !c.whole {
 		return shortened(all)
 	}

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/cli/cli/command/formatter"
@@ -19,20 +21,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// These are the formats of docker buildx du.
-const (
-	recordTable = "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}"
-)
+// recordTable and recordPretty are the formats of docker buildx du.
+const recordTable = "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}"
 
-func recordColumns() cli.Columns {
-	return cli.Columns{Table: recordTable, Pretty: recordPretty, Headings: map[string]string{
+// recordColumns are the columns of records, with that of the node if there are several.
+func recordColumns(nodes bool) cli.Columns {
+	table := recordTable
+	if nodes {
+		table += "\t{{.Node}}"
+	}
+	return cli.Columns{Table: table, Pretty: recordPretty, Headings: map[string]string{
 		"ID": "ID", "Parents": "PARENTS", "CreatedAt": "CREATED AT", "Mutable": "MUTABLE", "Reclaimable": "RECLAIMABLE", "Shared": "SHARED",
-		"Size": "SIZE", "Description": "DESCRIPTION", "UsageCount": "USAGE COUNT", "LastUsedAt": "LAST ACCESSED", "Type": "TYPE",
+		"Size": "SIZE", "Description": "DESCRIPTION", "UsageCount": "USAGE COUNT", "LastUsedAt": "LAST ACCESSED", "Type": "TYPE", "Node": "NODE",
 	}}
 }
 
@@ -51,6 +54,7 @@ type recordRow struct {
 	UsageCount  int
 	LastUsedAt  string
 	Type        string
+	Node        string `json:",omitempty"` // of a builder that a file defines
 }
 
 // recordRows returns the rows for the records. In a table, marks show which records are mutable or shared.
@@ -181,16 +185,33 @@ func runDu(ctx context.Context, w *cli.Env, o duOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	var records []*bkclient.UsageInfo
-	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) error {
-		found, err := c.DiskUsage(ctx, bkclient.WithFilter(filter.rules), bkclient.WithAgeLimit(filter.until))
-		records = append(records, found...)
+	var mu sync.Mutex
+	found := map[string][]*bkclient.UsageInfo{}
+	err = onNodes(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, node string, c *bkclient.Client) error {
+		records, err := c.DiskUsage(ctx, bkclient.WithFilter(filter.rules), bkclient.WithAgeLimit(filter.until))
+		mu.Lock()
+		defer mu.Unlock()
+		found[node] = append(found[node], records...)
 		return err
 	})
-	if err != nil {
+	if err != nil && len(found) == 0 {
 		return err
 	}
-	if err := cli.WriteRows(w.Out, o.format, recordColumns(), recordRows(records, cli.IsTable(o.format), time.Now())); err != nil {
+	return errors.Join(printUsage(w, o, found), err)
+}
+
+// printUsage prints the records of each node.
+func printUsage(w *cli.Env, o duOptions, found map[string][]*bkclient.UsageInfo) error {
+	var records []*bkclient.UsageInfo
+	var rows []*recordRow
+	for _, node := range slices.Sorted(maps.Keys(found)) {
+		records = append(records, found[node]...)
+		for _, row := range recordRows(found[node], cli.IsTable(o.format), time.Now()) {
+			row.Node = node
+			rows = append(rows, row)
+		}
+	}
+	if err := cli.WriteRows(w.Out, o.format, recordColumns(len(found) > 1), rows); err != nil {
 		return err
 	}
 	if (o.format == formatter.TableFormatKey || o.format == recordPretty) && len(o.filter.Value()) == 0 {
@@ -206,38 +227,36 @@ type opening struct {
 	trusted []digest.Digest
 }
 
-// withBuilder calls work for each existing BuildKit of a builder. A stopped one is started, and stopped again afterwards.
-func withBuilder(ctx context.Context, w *cli.Env, b opening, work func(context.Context, *bkclient.Client) error) (err error) {
-	eng, err := w.ReachableEngine(ctx)
+// onNodes calls work for each existing BuildKit of a builder, on all nodes at once. A stopped one is started, and stopped again
+// afterwards. A node that fails does not stop the others. node is the node's name if a file defines the builder.
+func onNodes(ctx context.Context, w *cli.Env, o opening, work func(ctx context.Context, node string, c *bkclient.Client) error) error {
+	b, err := w.Builder(o.name)
 	if err != nil {
 		return err
 	}
-	if b.timeout == statusTimeout {
-		b.timeout = 0 // the default is too short to start a builder, and the user set none
+	if o.timeout == statusTimeout {
+		o.timeout = 0 // the default is too short to start a builder, and the user set none
 	}
-	some := false
-	for _, onHost := range []bool{false, true} {
-		found, err := withNode(ctx, eng, b.name, container.OpenOptions{OnHost: onHost, Wait: b.timeout, Trusted: b.trusted, Report: w.Say}, work)
-		if err != nil {
-			return err
+	var some atomic.Bool
+	err = eachNode(b, func(_ int, e builder.Endpoint) error {
+		nodes, err := builder.Reopen(ctx, w.Drivers, e, builder.ReopenOptions{Wait: o.timeout, Trusted: o.trusted, Report: w.Say})
+		for _, n := range nodes {
+			some.Store(true)
+			err = errors.Join(err, work(ctx, e.Node, n.Client))
+			err = errors.Join(err, n.Close())
 		}
-		some = some || found
+		return err
+	})
+	switch {
+	case err != nil || some.Load():
+		return err
+	case b.DefinedBy == "":
+		return noBuilder(b.Name)
 	}
-	if !some {
-		return noBuilder(b.name)
+	return &cli.Hinted{
+		Err:  fmt.Errorf("builder %q has no cache yet: none of its nodes has been used", b.Name),
+		Hint: "docker multiarch builder inspect --bootstrap " + b.Name + " makes them ready, and so does a build",
 	}
-	return nil
-}
-
-func withNode(
-	ctx context.Context, eng *engine.Engine, name string, opt container.OpenOptions, work func(context.Context, *bkclient.Client) error,
-) (found bool, err error) {
-	o, found, err := container.Open(ctx, eng, builder.Endpoint{Builder: name}, opt)
-	if err != nil || !found {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, o.Close(ctx)) }()
-	return true, work(ctx, o.Client())
 }
 
 const recordPretty = `ID:           {{.ID}}
@@ -261,5 +280,8 @@ Last used:    {{.LastUsedAt}}
 {{- end}}
 {{- if .Type}}
 Type:         {{.Type}}
+{{- end}}
+{{- if .Node}}
+Node:         {{.Node}}
 {{- end}}
 `

@@ -48,11 +48,11 @@ func checkEngine(host string, info engine.Info) check {
 func checkBuilders(ctx context.Context, w *cli.Env) []check {
 	list, err := container.List(ctx, w.Engine())
 	if err != nil {
-		return []check{{"builder", gradeBroken, err.Error(), ""}}
+		return []check{{Name: "builder", Grade: gradeBroken, Detail: err.Error()}}
 	}
 	trusted, err := w.Trusted(nil)
 	if err != nil {
-		return []check{{"builder", gradeBroken, err.Error(), explain.Hint(err)}}
+		return []check{{Name: "builder", Grade: gradeBroken, Detail: err.Error(), Fix: explain.Hint(err)}}
 	}
 	images := w.Images(w.Engine(), trusted)
 	var checks []check
@@ -101,7 +101,9 @@ func checkEmulators(info engine.Info, ins emulation.Inspection) []check {
 		case emulation.Missing:
 			missing = append(missing, name)
 		case emulation.NoC:
-			checks = append(checks, check{"emulator", gradeWarning, name + ": " + why, "docker multiarch emulators install --force " + name})
+			checks = append(checks, check{
+				Name: "emulator", Grade: gradeWarning, Detail: name + ": " + why, Fix: "docker multiarch emulators install --force " + name,
+			})
 		default:
 			fix := (&emulation.MissingError{Platforms: []platform.Platform{p}, Status: ins.Status}).Replaceable()
 			c := check{Name: "emulator", Grade: gradeBroken, Detail: name + ": " + why}
@@ -160,7 +162,7 @@ func checkRegistries(info engine.Info) []check {
 	}
 	certs, notes, err := buildkitd.LoadCerts(cli.CertDirs()...)
 	if err != nil {
-		return append(checks, check{"certificates", gradeBroken, err.Error(), "correct the file, or remove it"})
+		return append(checks, check{Name: "certificates", Grade: gradeBroken, Detail: err.Error(), Fix: "correct the file, or remove it"})
 	}
 	names := slices.Sorted(maps.Keys(certs))
 	checks = append(checks, check{Name: "certificates", Grade: gradeOK, Detail: "CAs and client keys for: " + cli.OrNone(names)})

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
@@ -25,6 +27,7 @@ const (
 
 // check is one line of the output. Its keys in JSON are stable.
 type check struct {
+	Node   string `json:"node,omitempty"` // of a builder that a file defines
 	Name   string `json:"name"`
 	Grade  grade  `json:"grade"`
 	Detail string `json:"detail"`
@@ -51,12 +54,13 @@ var errBroken = errors.New("a check found something broken")
 
 // New returns the command that looks for problems that prevent builds.
 func New(w *cli.Env) *cobra.Command {
-	var format string
+	var format, of string
 	cmd := &cobra.Command{
 		Use:   "doctor [OPTIONS]",
 		Short: "Check the engine, the builders and all else that a build needs",
 		Long: "Check the engine, the builders, the kernel and its emulators, the registry settings, the disk and the credential helpers. The\n" +
-			"command changes nothing. It shows each problem with a way to fix it.\n\n" +
+			"command changes nothing. It shows each problem with a way to fix it. If the builder in use, or that of --builder, has nodes of its\n" +
+			"own, the command checks each: whether it answers, its version, native platforms, emulators, disk and TLS.\n\n" +
 			"Exit status:\n\n" +
 			"    0    all checks are ok, or there are only warnings\n" +
 			"    1    a check found something broken",
@@ -66,20 +70,29 @@ func New(w *cli.Env) *cobra.Command {
 				if err := cli.CheckFormat(format); err != nil {
 					return err
 				}
-				return runDoctor(ctx, w, format)
+				name, err := w.BuilderFor(of)
+				if err != nil {
+					return err
+				}
+				return runDoctor(ctx, w, format, name)
 			})
 		},
 	}
 	cli.AddFormatFlag(cmd, &format)
+	cmd.Flags().StringVar(&of, "builder", "", "Builder whose nodes are checked")
+	_ = cmd.RegisterFlagCompletionFunc("builder", cli.CompleteBuilders(w))
 	return cmd
 }
 
-func runDoctor(ctx context.Context, w *cli.Env, format string) error {
-	d := diagnose(ctx, w)
+func runDoctor(ctx context.Context, w *cli.Env, format, name string) error {
+	b, err := w.Builder(name)
+	if err != nil {
+		return err
+	}
+	d := diagnose(ctx, w, b)
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	var err error
 	if format == "json" {
 		err = cli.WriteJSON(w.Out, d)
 	} else {
@@ -91,32 +104,47 @@ func runDoctor(ctx context.Context, w *cli.Env, format string) error {
 	return err
 }
 
-// diagnose runs the checks, from the engine outwards. Without an engine it still checks the client.
-func diagnose(ctx context.Context, w *cli.Env) diagnosis {
+// diagnose runs the checks, from the engine outwards, and those of the builder's nodes. Without an engine it still checks the client.
+func diagnose(ctx context.Context, w *cli.Env, b builder.Builder) diagnosis {
 	d := diagnosis{Grade: gradeOK}
+	var nodes []check
+	var asked sync.WaitGroup
+	if b.DefinedBy != "" {
+		asked.Go(func() { nodes = checkNodes(ctx, w, b) })
+	}
+	diagnoseEngine(ctx, w, b, &d)
+	d.add(checkHelpers(w.Config())...)
+	asked.Wait()
+	d.add(nodes...)
+	return d
+}
+
+// diagnoseEngine checks the engine of the current context. A builder with nodes elsewhere can do without it.
+func diagnoseEngine(ctx context.Context, w *cli.Env, b builder.Builder, d *diagnosis) {
 	info, err := w.Engine().Info(ctx)
 	if err != nil {
-		d.add(check{"engine", gradeBroken, err.Error(), "start the engine, or choose another with docker context use or DOCKER_HOST"})
-		d.add(checkHelpers(w.Config())...)
-		return d
+		c := check{Name: "engine", Grade: gradeBroken, Detail: err.Error(), Fix: "start the engine, or choose another with docker context use or DOCKER_HOST"}
+		if b.DefinedBy != "" {
+			c.Grade, c.Detail = gradeWarning, c.Detail+"; builder "+b.Name+" needs it only for nodes on it, for --load and for tests"
+		}
+		d.add(c)
+		return
 	}
 	d.add(checkEngine(w.Engine().Host(), info))
 	d.add(checkBuilders(ctx, w)...)
-	k, err := emulators.ReachKernel(ctx, w, "")
+	k, err := emulators.ReachKernel(ctx, w, w.Engine(), "")
 	var ins emulation.Inspection
 	if err == nil {
 		ins, err = k.Inspect(ctx)
 	}
 	if err != nil {
-		d.add(check{"kernel", gradeBroken, err.Error(), explain.Hint(err)})
+		d.add(check{Name: "kernel", Grade: gradeBroken, Detail: err.Error(), Fix: explain.Hint(err)})
 	} else {
 		d.add(check{Name: "kernel", Grade: gradeOK, Detail: kernelText(ins)})
 		d.add(checkEmulators(info, ins)...)
 		d.add(checkDisk(ins))
 	}
 	d.add(checkRegistries(info)...)
-	d.add(checkHelpers(w.Config())...)
-	return d
 }
 
 func kernelText(ins emulation.Inspection) string {
@@ -129,7 +157,13 @@ func kernelText(ins emulation.Inspection) string {
 
 func doctorPage(out io.Writer, d diagnosis) error {
 	t := cli.NewTable(out)
+	node := ""
 	for _, c := range d.Checks {
+		if c.Node != node {
+			node = c.Node
+			t.Row()
+			t.Row("Node " + node)
+		}
 		t.Row(c.Grade, c.Name, c.Detail)
 		if c.Fix != "" {
 			t.Row("", "", "→ "+c.Fix)

@@ -28,7 +28,7 @@ func New(w *cli.Env) *cobra.Command {
 		Short:   "Show, install and remove emulators in the engine's kernel",
 		Long: "Show, install and remove emulators. The engine's kernel runs programs of other architectures through the handlers that are\n" +
 			"registered in it. With Docker Desktop, ssh or tcp, this is the kernel of another machine. A build installs the emulators that it\n" +
-			"needs.",
+			"needs. If the builder in use, or that of --builder, has nodes elsewhere, status and install are about the kernel of each node.",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
 	}
 	cmd.AddCommand(newEmulatorsStatusCommand(w), newEmulatorsInstallCommand(w), newEmulatorsUninstallCommand(w))
@@ -97,6 +97,7 @@ type kernel struct {
 	info    engine.Info
 	image   string             // with a shell, on the engine; after trustImage, an image that may run with privileges
 	images  trust.Images       // after trustImage
+	prefer  string             // the builder whose images and containers come first
 	builder string             // container of a running builder, or ""
 	observe emulation.Observer // asks without privileges
 }
@@ -104,26 +105,26 @@ type kernel struct {
 // ReachKernel finds an image with a shell on the engine. It takes a builder's image, and pulls it if there is none.
 //
 // prefer names the builder whose image and container are used, if it exists; "" is the builder in use.
-func ReachKernel(ctx context.Context, w *cli.Env, prefer string) (*kernel, error) {
-	k := &kernel{eng: w.Engine()}
+func ReachKernel(ctx context.Context, w *cli.Env, eng *engine.Engine, prefer string) (*kernel, error) {
 	prefer, err := w.BuilderFor(prefer)
 	if err != nil {
 		return nil, err
 	}
+	k := &kernel{eng: eng, prefer: prefer}
 	if k.info, err = k.eng.Info(ctx); err != nil {
 		return nil, err
 	}
 	if k.info.OSType != "linux" {
 		return nil, fmt.Errorf("engine %s runs %s containers, but emulators need linux containers", k.info.Name, k.info.OSType)
 	}
-	if err := k.findImage(ctx, w, prefer); err != nil {
+	if err := k.findImage(ctx, w); err != nil {
 		return nil, err
 	}
 	k.observe = emulation.Observer{Runner: k.eng, Image: k.image, Labels: HelperLabels}
 	return k, nil
 }
 
-func (k *kernel) findImage(ctx context.Context, w *cli.Env, prefer string) error {
+func (k *kernel) findImage(ctx context.Context, w *cli.Env) error {
 	builders, err := container.List(ctx, k.eng)
 	if err != nil {
 		return err
@@ -131,12 +132,12 @@ func (k *kernel) findImage(ctx context.Context, w *cli.Env, prefer string) error
 	images := []string{container.DefaultImage}
 	for _, b := range builders {
 		switch {
-		case b.Builder == prefer:
+		case b.Builder == k.prefer:
 			images = slices.Insert(images, 0, b.Image)
 		case b.Image != "":
 			images = append(images, b.Image)
 		}
-		if b.State == "running" && (k.builder == "" || b.Builder == prefer) {
+		if b.State == "running" && (k.builder == "" || b.Builder == k.prefer) {
 			k.builder = b.Container
 		}
 	}
@@ -167,24 +168,11 @@ func (k *kernel) pull(ctx context.Context, w *cli.Env, image string) error {
 	return nil
 }
 
-// reachTrusted finds an image with a shell on the engine, which may run with privileges. trust has the IDs that the command line trusts.
-func reachTrusted(ctx context.Context, w *cli.Env, trust []string) (*kernel, error) {
-	trusted, err := w.Trusted(trust)
-	if err != nil {
-		return nil, err
-	}
-	k, err := ReachKernel(ctx, w, "")
-	if err != nil {
-		return nil, err
-	}
-	return k, k.trustImage(ctx, w, trusted)
-}
-
 // trustImage makes sure that the kernel's image may run with privileges. It takes the image of a builder, first the one in use, or the
 // default image, which it pulls if necessary.
 func (k *kernel) trustImage(ctx context.Context, w *cli.Env, trusted []digest.Digest) error {
 	k.images = w.Images(k.eng, trusted)
-	nodes, err := k.builders(ctx, w)
+	nodes, err := k.builders(ctx)
 	if err != nil {
 		return err
 	}
@@ -214,16 +202,12 @@ func (k *kernel) trustImage(ctx context.Context, w *cli.Env, trusted []digest.Di
 	return err
 }
 
-// builders returns the nodes on the engine, those of the builder in use first.
-func (k *kernel) builders(ctx context.Context, w *cli.Env) (nodes []builder.Endpoint, err error) {
-	prefer, err := w.BuilderFor("")
-	if err != nil {
-		return nil, err
-	}
+// builders returns the nodes on the engine, those of the preferred builder first.
+func (k *kernel) builders(ctx context.Context) (nodes []builder.Endpoint, err error) {
 	list, err := container.List(ctx, k.eng)
 	for _, preferred := range []bool{true, false} {
 		for _, b := range list {
-			if (b.Builder == prefer) == preferred {
+			if (b.Builder == k.prefer) == preferred {
 				nodes = append(nodes, b.Endpoint())
 			}
 		}

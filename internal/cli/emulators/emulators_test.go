@@ -17,7 +17,7 @@ import (
 func TestTheEmulatorsTableSaysHowEachPlatformRuns(t *testing.T) {
 	var out bytes.Buffer
 	ps := clitest.PlatformsOf(t, "linux/amd64", "linux/arm64", "linux/s390x")
-	if err := emulatorsTable(&out, statusRows("host", clitest.KernelOf(t), ps)); err != nil {
+	if err := emulatorsTable(&out, []emulatorsStatus{statusRows("host", clitest.KernelOf(t), ps)}); err != nil {
 		t.Fatal(err)
 	}
 	want := `Engine host, kernel 6.1.0 on x86_64
@@ -34,7 +34,7 @@ other handlers: python3.11
 		t.Error(diff)
 	}
 	out.Reset()
-	if err := emulatorsQuiet(&out, statusRows("host", clitest.KernelOf(t), ps)); err != nil || out.String() != "linux/amd64\nlinux/arm64\n" {
+	if err := emulatorsQuiet(&out, []emulatorsStatus{statusRows("host", clitest.KernelOf(t), ps)}); err != nil || out.String() != "linux/amd64\nlinux/arm64\n" {
 		t.Errorf("quiet: %q, %v", out.String(), err)
 	}
 }
@@ -80,7 +80,7 @@ func TestTheInstallTableShowsOldAndNewFlags(t *testing.T) {
 		}},
 	}
 	var out bytes.Buffer
-	if err := printInstalled(&out, "table", ps, rep); err != nil {
+	if err := printInstalled(&out, installedRows(ps, rep)); err != nil {
 		t.Fatal(err)
 	}
 	want := `PLATFORM      RESULT         RUNS       HANDLER        OLD FLAGS   FLAGS   SOURCE

@@ -1,12 +1,14 @@
 package emulators
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -18,6 +20,7 @@ import (
 type installOptions struct {
 	platforms, trust       []string
 	source, image, format  string
+	builder                string
 	force, persist, dryRun bool
 }
 
@@ -30,6 +33,8 @@ func newEmulatorsInstallCommand(w *cli.Env) *cobra.Command {
 			"command tests each installed emulator in another container.\n\n" +
 			"Emulators come from QEMU's static binaries on the engine's host, or else from the binfmt image, which the engine has or pulls:\n" +
 			emulation.DefaultImage + ".\n\n" +
+			"For a builder with several nodes, the command installs on the engine of each node. On a node without an engine it installs nothing:\n" +
+			"if a platform does not run there, it names the machine and the command to run on it.\n\n" +
 			"Exit status:\n\n" +
 			"    0    all requested platforms run\n" +
 			"    1    a requested platform does not run\n" +
@@ -47,6 +52,8 @@ func newEmulatorsInstallCommand(w *cli.Env) *cobra.Command {
 	f.StringVar(&o.image, "image", "", "Binfmt image to install from (default: a release, by digest)")
 	f.BoolVar(&o.dryRun, "print", false, "Print the handlers that would be registered, and change nothing")
 	f.BoolVar(&o.persist, "persist", false, "Register the emulators at every start, with binfmt.d (the engine must be on this Linux machine)")
+	f.StringVar(&o.builder, "builder", "", "Builder on whose nodes emulators are installed")
+	_ = cmd.RegisterFlagCompletionFunc("builder", cli.CompleteBuilders(w))
 	cli.AddTrustFlag(f, &o.trust)
 	cli.AddFormatFlag(cmd, &o.format)
 	_ = cmd.RegisterFlagCompletionFunc("source", cli.OneOf("auto", "host", "image"))
@@ -58,38 +65,122 @@ func installCommand(ctx context.Context, w *cli.Env, o installOptions) error {
 	if err != nil {
 		return err
 	}
-	k, err := reachTrusted(ctx, w, o.trust)
+	trusted, err := w.Trusted(o.trust)
 	if err != nil {
 		return err
+	}
+	nodes, err := nodesOf(w, o.builder)
+	if err != nil {
+		return err
+	}
+	all := make([]outcome, len(nodes))
+	for i, n := range nodes { // one after the other: several may be on one kernel
+		all[i] = n.install(ctx, w, o, ps, trusted)
+	}
+	if err := printOutcomes(w.Out, o, all); err != nil {
+		return err
+	}
+	var failures []error
+	for i, one := range all {
+		err := one.err
+		if err == nil && o.persist && !o.dryRun && one.kernel != nil {
+			err = persistEmulators(ctx, w, one.kernel, ps)
+		}
+		if err != nil {
+			failures = append(failures, nodes[i].named(err))
+		}
+	}
+	if len(failures) == 1 {
+		return failures[0]
+	}
+	return errors.Join(failures...)
+}
+
+// outcome is what an install has done on a node.
+type outcome struct {
+	planned   []plannedRow
+	installed []installedRow
+	kernel    *kernel // nil: the node has no engine
+	err       error
+}
+
+// install installs emulators on the node's engine, or says what would be installed.
+func (n node) install(ctx context.Context, w *cli.Env, o installOptions, ps []platform.Platform, trusted []digest.Digest) (done outcome) {
+	if n.engine == nil && n.err == nil {
+		done.err = n.requireByHand(ctx, w, ps)
+		return done
+	}
+	k, err := n.kernel(ctx, w)
+	if err == nil {
+		err = k.trustImage(ctx, w, trusted)
+	}
+	if err != nil {
+		return outcome{err: err}
 	}
 	opt, err := k.installOptions(ctx, w, o, ps)
 	if err != nil {
-		return err
+		return outcome{err: err}
 	}
+	done.kernel = k
 	if o.dryRun {
-		planned, err := emulation.Preview(ctx, opt)
-		if err != nil {
-			return err
+		var planned []emulation.Planned
+		planned, done.err = emulation.Preview(ctx, opt)
+		done.planned = planRows(planned)
+		for i := range done.planned {
+			done.planned[i].Node = n.name()
 		}
-		if o.format == "json" {
-			return cli.WriteJSON(w.Out, planRows(planned))
-		}
-		return printPlanned(w.Out, planned)
+		return done
 	}
 	report, err := emulation.Install(ctx, opt)
-	if missing, ok := errors.AsType[*emulation.MissingError](err); err != nil && !ok {
-		return err
-	} else if ok && len(missing.Attempts) == 0 && missing.Refused != nil {
-		return err // nothing to show
+	done.err = err
+	if missing, ok := errors.AsType[*emulation.MissingError](err); err != nil && !ok || ok && len(missing.Attempts) == 0 && missing.Refused != nil {
+		return done // nothing to show
 	}
-	if perr := printInstalled(w.Out, o.format, ps, report); perr != nil {
-		return perr
+	done.installed = installedRows(ps, report)
+	for i := range done.installed {
+		done.installed[i].Node = n.name()
 	}
+	return done
+}
+
+// requireByHand returns an error if a node without an engine does not run a platform, with the command to run on its machine.
+func (n node) requireByHand(ctx context.Context, w *cli.Env, ps []platform.Platform) error {
+	status, err := Probe(ctx, w, n.Endpoint, ps...)
 	if err != nil {
 		return err
 	}
-	if o.persist {
-		return persistEmulators(ctx, w, k, ps)
+	missing := status.Below(emulation.Emulated, ps...)
+	if len(missing) == 0 {
+		w.Say(fmt.Sprintf("%s runs %s already", n.Endpoint, cli.OrNone(platform.FormatAll(ps))))
+		return nil
+	}
+	var archs []string
+	for _, p := range missing {
+		archs = append(archs, p.Architecture)
+	}
+	return &cli.Hinted{
+		Err: fmt.Errorf("it does not run %s, and no engine is known there that could install emulators", cli.OrNone(platform.FormatAll(missing))),
+		Hint: "on the machine of " + cmp.Or(n.Address, n.Name()) + ", run: docker run --privileged --rm " + emulation.DefaultImage + " --install " +
+			strings.Join(archs, ","),
+	}
+}
+
+// printOutcomes prints what was done on all nodes, or would be done.
+func printOutcomes(out io.Writer, o installOptions, all []outcome) error {
+	var planned []plannedRow
+	var installed []installedRow
+	for _, one := range all {
+		planned, installed = append(planned, one.planned...), append(installed, one.installed...)
+	}
+	switch {
+	case len(planned) > 0 && o.format == "json":
+		return cli.WriteJSON(out, planned)
+	case len(planned) > 0:
+		return printPlanned(out, planned)
+	case len(installed) > 0 && o.format == "json":
+		return cli.WriteJSON(out, installed)
+	case len(installed) > 0:
+		return printInstalled(out, installed)
 	}
 	return nil
 }
@@ -148,6 +239,7 @@ func (k *kernel) installOptions(ctx context.Context, w *cli.Env, o installOption
 
 // plannedRow is emulators install --print --format json.
 type plannedRow struct {
+	Node         string   `json:"node,omitempty"` // of a builder that a file defines
 	Platform     string   `json:"platform"`
 	Runs         string   `json:"runs"`
 	Source       string   `json:"source,omitempty"`
@@ -174,9 +266,14 @@ func linuxName(arch string) string {
 	return platform.Format(platform.Normalize(platform.Platform{OS: "linux", Architecture: arch}))
 }
 
-func printPlanned(out io.Writer, planned []emulation.Planned) error {
+func printPlanned(out io.Writer, planned []plannedRow) error {
 	var failed error
-	for _, p := range planRows(planned) {
+	node := ""
+	for _, p := range planned {
+		if p.Node != node {
+			node = p.Node
+			cli.Putf(out, "node %s:\n", node)
+		}
 		for _, old := range p.Replaces {
 			cli.Putf(out, "%s: would remove %s\n", p.Platform, old)
 		}
@@ -198,6 +295,7 @@ func printPlanned(out io.Writer, planned []emulation.Planned) error {
 
 // installedRow is emulators install --format json.
 type installedRow struct {
+	Node     string `json:"node,omitempty"` // of a builder that a file defines
 	Platform string `json:"platform"`
 	Result   string `json:"result"` // installed, replaced, "runs already" or FAILED
 	Runs     string `json:"runs"`
@@ -234,14 +332,18 @@ func installedRows(ps []platform.Platform, report emulation.Report) []installedR
 	return rows
 }
 
-func printInstalled(out io.Writer, format string, ps []platform.Platform, report emulation.Report) error {
-	rows := installedRows(ps, report)
-	if format == "json" {
-		return cli.WriteJSON(out, rows)
+func printInstalled(out io.Writer, rows []installedRow) error {
+	headings := []any{"PLATFORM", "RESULT", "RUNS", "HANDLER", "OLD FLAGS", "FLAGS", "SOURCE"}
+	if rows[0].Node != "" {
+		headings = append([]any{"NODE"}, headings...)
 	}
-	t := cli.NewTable(out, "PLATFORM", "RESULT", "RUNS", "HANDLER", "OLD FLAGS", "FLAGS", "SOURCE")
+	t := cli.NewTable(out, headings...)
 	for _, r := range rows {
-		t.Row(r.Platform, r.Result, r.Runs, cli.OrDash(r.Handler), cli.OrDash(r.OldFlags), cli.OrDash(r.Flags), cli.OrDash(r.Source))
+		cells := []any{r.Platform, r.Result, r.Runs, cli.OrDash(r.Handler), cli.OrDash(r.OldFlags), cli.OrDash(r.Flags), cli.OrDash(r.Source)}
+		if r.Node != "" {
+			cells = append([]any{r.Node}, cells...)
+		}
+		t.Row(cells...)
 	}
 	return t.Flush()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,12 +16,17 @@ import (
 
 // emulatorsStatus is emulators status --format json. Its keys are stable.
 type emulatorsStatus struct {
-	Engine    string           `json:"engine"` // name of the engine's host
+	Node      string           `json:"node,omitempty"` // of a builder that a file defines
+	Address   string           `json:"address,omitempty"`
+	Err       string           `json:"error,omitempty"` // why the node does not answer
+	Engine    string           `json:"engine"`          // name of the engine's host
 	Kernel    string           `json:"kernel"`
 	Machine   string           `json:"machine"`                   // as in uname -m
 	Unknown   string           `json:"handlersUnknown,omitempty"` // why the handlers could not be read
 	Platforms []emulatorRow    `json:"platforms"`
 	Others    []emulatorHandle `json:"otherHandlers"` // for other platforms
+
+	err error // that of Err
 }
 
 type emulatorRow struct {
@@ -51,10 +57,11 @@ func newEmulatorsStatusCommand(w *cli.Env) *cobra.Command {
 		Aliases: []string{"ls", "list"},
 		Short:   "Show which platforms the engine's kernel runs",
 		Long: "Show how the engine's kernel runs the programs of each platform: natively, through a handler, or not at all. To find out, the\n" +
-			"command runs a small program of each architecture in a container without privileges.\n\n" +
+			"command runs a small program of each architecture in a container without privileges. For a builder with several nodes it asks each\n" +
+			"node; on one without an engine the programs run as the steps of a build.\n\n" +
 			"Exit status:\n\n" +
-			"    0    the kernel runs all named platforms\n" +
-			"    1    the kernel does not run a named platform\n" +
+			"    0    the kernel, or that of a node, runs all named platforms\n" +
+			"    1    no kernel runs a named platform\n" +
 			"    125  wrong flags or arguments",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
@@ -65,23 +72,23 @@ func newEmulatorsStatusCommand(w *cli.Env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				k, err := ReachKernel(ctx, w, of)
+				nodes, err := nodesOf(w, of)
 				if err != nil {
 					return err
 				}
-				return showEmulators(ctx, w, k, ps, len(args) > 0, printer(format, quiet))
+				return showEmulators(ctx, w, nodes, ps, len(args) > 0, printer(format, quiet))
 			})
 		},
 		ValidArgsFunction: completeEmulators,
 	}
 	cli.AddFormatFlag(cmd, &format)
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Only print the platforms that run")
-	cmd.Flags().StringVar(&of, "builder", "", "Builder whose own emulators are shown")
+	cmd.Flags().StringVar(&of, "builder", "", "Builder whose nodes, and whose own emulators, are shown")
 	_ = cmd.RegisterFlagCompletionFunc("builder", cli.CompleteBuilders(w))
 	return cmd
 }
 
-type printing func(io.Writer, emulatorsStatus) error
+type printing func(io.Writer, []emulatorsStatus) error
 
 // printer returns the function that prints in the format.
 func printer(format string, quiet bool) printing {
@@ -89,21 +96,26 @@ func printer(format string, quiet bool) printing {
 	case quiet:
 		return emulatorsQuiet
 	case format == "json":
-		return func(out io.Writer, s emulatorsStatus) error { return cli.WriteJSON(out, s) }
+		return func(out io.Writer, all []emulatorsStatus) error {
+			if all[0].Node == "" {
+				return cli.WriteJSON(out, all[0])
+			}
+			return cli.WriteJSON(out, all)
+		}
 	}
 	return emulatorsTable
 }
 
 // showEmulators prints the status, and fails if a requested platform does not run.
-func showEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.Platform, explicit bool, show printing) error {
-	ins, err := k.Inspect(ctx, ps...)
-	if err != nil {
+func showEmulators(ctx context.Context, w *cli.Env, nodes []node, ps []platform.Platform, explicit bool, show printing) error {
+	all, found := inspectAll(ctx, w, nodes, ps)
+	if !nodes[0].several && all[0].err != nil {
+		return all[0].err
+	}
+	if err := show(w.Out, all); err != nil || !explicit {
 		return err
 	}
-	if err := show(w.Out, statusRows(k.info.Name, ins, ps)); err != nil || !explicit {
-		return err
-	}
-	return ins.Require(emulation.Emulated, ps...)
+	return requireSomewhere(nodes, found, ps)
 }
 
 func statusRows(engine string, ins emulation.Inspection, ps []platform.Platform) emulatorsStatus {
@@ -141,20 +153,88 @@ func handleOf(ins emulation.Inspection, h emulation.Handler) emulatorHandle {
 	}
 }
 
-func emulatorsQuiet(out io.Writer, s emulatorsStatus) error {
-	for _, r := range s.Platforms {
-		if r.Runs != emulation.None.String() && r.Runs != emulation.Builder.String() {
-			cli.Putf(out, "%s\n", r.Platform)
+func emulatorsQuiet(out io.Writer, all []emulatorsStatus) error {
+	var names []string
+	for _, s := range all {
+		for _, r := range s.Platforms {
+			if r.Runs != emulation.None.String() && r.Runs != emulation.Builder.String() && !slices.Contains(names, r.Platform) {
+				names = append(names, r.Platform)
+			}
 		}
+	}
+	for _, name := range names {
+		cli.Putf(out, "%s\n", name)
 	}
 	return nil
 }
 
-// emulatorsTable prints a line for each platform and its first handler, more lines for more handlers, and remarks about those that are not ok.
-func emulatorsTable(out io.Writer, s emulatorsStatus) error {
-	cli.Putf(out, "Engine %s, kernel %s on %s\n\n", s.Engine, s.Kernel, s.Machine)
-	t := cli.NewTable(out, "PLATFORM", "RUNS", "HANDLER", "FLAGS", "INTERPRETER", "QEMU", "VERDICT")
+// emulatorsTable prints a line for each platform and its first handler, more lines for more handlers, and remarks about those that are not
+// ok. If the nodes have names, the first column has them.
+func emulatorsTable(out io.Writer, all []emulatorsStatus) error {
+	headings := []any{"PLATFORM", "RUNS", "HANDLER", "FLAGS", "INTERPRETER", "QEMU", "VERDICT"}
+	if all[0].Node != "" {
+		headings = append([]any{"NODE"}, headings...)
+	}
+	for _, s := range all {
+		cli.Putf(out, "%s\n", machineText(s))
+	}
+	fmt.Fprintln(out)
+	t := cli.NewTable(out, headings...)
 	var notes []string
+	for _, s := range all {
+		for _, note := range emulatorLines(t, s) {
+			notes = append(notes, nodePrefix(s)+note)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if len(notes) > 0 {
+		fmt.Fprintln(out)
+	}
+	for _, note := range notes {
+		cli.Putf(out, "%s\n", note)
+	}
+	return nil
+}
+
+func nodePrefix(s emulatorsStatus) string {
+	if s.Node == "" {
+		return ""
+	}
+	return "node " + s.Node + ": "
+}
+
+// machineText describes the machine that a status is about.
+func machineText(s emulatorsStatus) string {
+	var words []string
+	if s.Node != "" {
+		words = append(words, "Node "+s.Node)
+	}
+	switch {
+	case s.Err != "" && s.Address != "":
+		return words[0] + " at " + s.Address + ": " + s.Err
+	case s.Err != "":
+		return words[0] + ": " + s.Err
+	case s.Engine != "":
+		words = append(words, map[bool]string{true: "engine ", false: "Engine "}[s.Node != ""]+s.Engine)
+	case s.Address != "":
+		words[0] += " at " + s.Address
+	}
+	if s.Kernel != "" {
+		words = append(words, "kernel "+s.Kernel+" on "+s.Machine)
+	}
+	return strings.Join(words, ", ")
+}
+
+// emulatorLines adds the lines of one machine to the table, and returns the remarks.
+func emulatorLines(t cli.Table, s emulatorsStatus) (notes []string) {
+	row := func(cells ...any) {
+		if s.Node != "" {
+			cells = append([]any{s.Node}, cells...)
+		}
+		t.Row(cells...)
+	}
 	for _, r := range s.Platforms {
 		first := emulatorHandle{Name: "-", Flags: "-", Interpreter: "-"}
 		if len(r.Handlers) > 0 {
@@ -163,9 +243,9 @@ func emulatorsTable(out io.Writer, s emulatorsStatus) error {
 		if r.BuilderEmulator != "" && len(r.Handlers) == 0 {
 			first.Interpreter = r.BuilderEmulator
 		}
-		t.Row(r.Platform, r.Runs, first.Name, cli.OrDash(first.Flags), first.Interpreter, cli.OrDash(r.QEMU), r.Verdict)
+		row(r.Platform, r.Runs, first.Name, cli.OrDash(first.Flags), first.Interpreter, cli.OrDash(r.QEMU), r.Verdict)
 		for _, h := range r.Handlers[min(1, len(r.Handlers)):] {
-			t.Row("", "", h.Name, cli.OrDash(h.Flags), h.Interpreter, "", h.Verdict)
+			row("", "", h.Name, cli.OrDash(h.Flags), h.Interpreter, "", h.Verdict)
 		}
 		if r.Verdict != emulation.OK && r.Verdict != emulation.Missing {
 			notes = append(notes, r.Platform+": "+r.Reason)
@@ -176,17 +256,7 @@ func emulatorsTable(out io.Writer, s emulatorsStatus) error {
 			}
 		}
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	notes = append(notes, otherNotes(s)...)
-	if len(notes) > 0 {
-		fmt.Fprintln(out)
-	}
-	for _, note := range notes {
-		cli.Putf(out, "%s\n", note)
-	}
-	return nil
+	return append(notes, otherNotes(s)...)
 }
 
 func otherNotes(s emulatorsStatus) []string {

@@ -39,7 +39,14 @@ func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) err
 	if err != nil {
 		return err
 	}
-	k, err := reachTrusted(ctx, w, trust)
+	trusted, err := w.Trusted(trust)
+	if err != nil {
+		return err
+	}
+	k, err := ReachKernel(ctx, w, w.Engine(), "")
+	if err == nil {
+		err = k.trustImage(ctx, w, trusted)
+	}
 	if err != nil {
 		return err
 	}

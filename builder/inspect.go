@@ -1,0 +1,167 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	controlapi "github.com/moby/buildkit/api/services/control"
+	bkclient "github.com/moby/buildkit/client"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+const (
+	// AnswerWithin is how long a node may take to answer a question about its state.
+	AnswerWithin = 5 * time.Second
+
+	// detailsWithin bounds the questions to a BuildKit that has answered.
+	detailsWithin = 10 * time.Second
+)
+
+// errNoAnswer means that a node has not answered within AnswerWithin.
+var errNoAnswer = fmt.Errorf("it does not answer within %s", AnswerWithin)
+
+// Depth is how much an inspection asks of a BuildKit.
+type Depth int
+
+// These are the depths.
+const (
+	Brief Depth = iota // its version, its platforms and its rules of garbage collection
+	Whole              // also its running builds, the size of its cache, and its configuration
+)
+
+// Inspected is an endpoint and what is known about it.
+type Inspected struct {
+	Endpoint Endpoint
+	Managed  bool      // this program makes, starts, stops and removes its BuildKits
+	Details  []Details // of each of its BuildKits; none: they have not been made yet
+	Err      error     // why nothing is known: the endpoint does not answer
+}
+
+// Inspect describes endpoints, all at once. An endpoint that does not answer within [AnswerWithin] is
+// returned with the reason. Inspect makes, starts and changes nothing, except that a driver that only
+// connects is connected to.
+func Inspect(ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, depth Depth) []Inspected {
+	found := make([]Inspected, len(endpoints))
+	var all sync.WaitGroup
+	for i, e := range endpoints {
+		all.Go(func() {
+			m, managed := drivers[e.Driver].(Manager)
+			found[i] = Inspected{Endpoint: e, Managed: managed}
+			if managed {
+				found[i].Details, found[i].Err = m.Inspect(ctx, e, depth)
+				return
+			}
+			d, err := inspectConnected(ctx, drivers, e, depth)
+			if found[i].Err = err; err == nil {
+				found[i].Details = []Details{d}
+			}
+		})
+	}
+	all.Wait()
+	return found
+}
+
+// inspectConnected describes the BuildKit of a driver that only connects.
+func inspectConnected(ctx context.Context, drivers map[string]Driver, e Endpoint, depth Depth) (d Details, err error) {
+	ctx, answered, end := UntilAnswer(ctx)
+	defer end()
+	n, err := connect(ctx, drivers, e, Spec{StartWait: AnswerWithin}, func(string) {})
+	if err != nil {
+		return d, NoAnswer(ctx, err)
+	}
+	defer n.Close() //nolint:errcheck // the answers are known
+	d.Status = Status{
+		Builder: e.Builder, Driver: e.Driver, State: "running", Fixed: platform.FormatAll(e.Platforms), Options: e.Options, Flags: e.Flags,
+	}
+	if n.Engine != nil {
+		d.Image = n.Engine.Image
+	}
+	if err := d.Ask(ctx, n.Client, depth, answered); err != nil {
+		return d, err
+	}
+	if n.Disk != nil && depth == Whole {
+		if disk, err := n.Disk.Disk(ctx); err == nil {
+			d.Disk = &disk
+		}
+	}
+	return d, nil
+}
+
+// UntilAnswer returns a context that ends after [AnswerWithin] unless answered is called before. The
+// caller calls end.
+func UntilAnswer(parent context.Context) (ctx context.Context, answered, end func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	timer := time.AfterFunc(AnswerWithin, func() { cancel(errNoAnswer) })
+	return ctx, func() { timer.Stop() }, func() { timer.Stop(); cancel(nil) }
+}
+
+// NoAnswer returns the error of a question whose context is of [UntilAnswer]. If the context has ended, it
+// says that there was no answer in time, and what is known besides.
+func NoAnswer(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	cause := context.Cause(ctx)
+	if errors.Is(err, cause) {
+		return err
+	}
+	code := status.Code(err)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || code == codes.Canceled || code == codes.DeadlineExceeded {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
+
+// Ask completes the details with the answers of a BuildKit that runs. answered is called after the first
+// answer; the error is that of the first question. Later questions may stay without an answer.
+func (d *Details) Ask(ctx context.Context, c *bkclient.Client, depth Depth, answered func()) error {
+	workers, err := c.ListWorkers(ctx)
+	if err == nil && len(workers) == 0 {
+		err = errors.New("BuildKit has no worker")
+	}
+	if err != nil {
+		return NoAnswer(ctx, err)
+	}
+	answered()
+	w := workers[0]
+	d.Platforms, d.BuildKit, d.GCPolicy = w.Platforms, w.BuildkitVersion.Version, w.GCPolicy
+	if depth == Brief {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, detailsWithin)
+	defer cancel()
+	d.Builds, _ = CountBuilds(ctx, c)
+	if records, err := c.DiskUsage(ctx); err == nil {
+		u := Sum(records)
+		d.Usage = &u
+	}
+	return nil
+}
+
+// CountBuilds counts the builds that run now.
+func CountBuilds(ctx context.Context, c *bkclient.Client) (int, error) {
+	events, err := c.ControlClient().ListenBuildHistory(ctx, &controlapi.BuildHistoryRequest{ActiveOnly: true, EarlyExit: true})
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for {
+		e, err := events.Recv()
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		if e.GetType() == controlapi.BuildHistoryEventType_STARTED {
+			n++
+		}
+	}
+}
