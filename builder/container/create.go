@@ -45,8 +45,11 @@ func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 	}
 	name := k.container()
 	plan.Name = name + "-" + randomSuffix()
-	gone := k.eng.Temporary(ctx, engine.AContainer, plan.Name)
-	id, err := k.createContainer(ctx, plan, old.ID == "")
+	gone, err := k.recorded(ctx, plan.Name, old.ID == "")
+	if err != nil {
+		return err
+	}
+	id, err := k.createContainer(ctx, plan)
 	if err != nil {
 		gone()
 		return err
@@ -77,18 +80,34 @@ func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 	return nil
 }
 
-// createContainer also records whether the volume is new. If RUN steps have a bridge, the container
+// recorded records a container that will have this name for a time, and its volume if that is new. gone
+// ends the record.
+func (k *reconciler) recorded(ctx context.Context, name string, first bool) (gone func(), err error) {
+	container := k.eng.Temporary(ctx, engine.AContainer, name)
+	if !first {
+		return container, nil
+	}
+	volume := k.side.volume(k.spec.Endpoint)
+	has, err := k.eng.HasVolume(ctx, volume)
+	if err != nil {
+		container()
+		return nil, err
+	}
+	if k.made.newVolume = k.made.newVolume || !has; !k.made.newVolume {
+		return container, nil
+	}
+	made := k.eng.Temporary(ctx, engine.AVolume, volume)
+	return func() {
+		container()
+		made()
+	}, nil
+}
+
+// createContainer makes the container. If RUN steps have a bridge, the container
 // gets a mount of the host's directory that systemd-resolved writes, if there is one: BuildKit reads
 // there the name servers that RUN steps can reach, where /etc/resolv.conf has only resolved's own
 // address on loopback (executor/oci/resolvconf.go).
-func (k *reconciler) createContainer(ctx context.Context, p plan, first bool) (id string, err error) {
-	if first {
-		has, err := k.eng.HasVolume(ctx, k.side.volume(k.spec.Endpoint))
-		if err != nil {
-			return "", err
-		}
-		k.made.newVolume = k.made.newVolume || !has
-	}
+func (k *reconciler) createContainer(ctx context.Context, p plan) (id string, err error) {
 	if !p.bridged || k.made.noResolved {
 		return k.eng.CreateContainer(ctx, p.ContainerCreateOptions)
 	}
