@@ -17,6 +17,7 @@ import (
 // it.
 type Node struct {
 	Endpoint  Endpoint
+	ID        string              // of BuildKit with its cache: another container or another cache has another one
 	Version   string              // of BuildKit
 	Platforms []platform.Platform // what its worker reports, native first; may lag behind the kernel by 20 s
 	CPUs      int                 // of its machine; 0: unknown

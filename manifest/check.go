@@ -31,7 +31,10 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	defer cancel()
 	bounded = r.pushScope(bounded)
 	resp, err := r.startUpload(bounded, "")
-	if err != nil {
+	switch {
+	case err != nil && c.askedIn(err) > 0 && ctx.Err() == nil: // the push waits for longer than this question may
+		return fmt.Sprintf("registry %q is busy, and does not say yet whether it accepts a push to %q: trying anyway", r.endpoint.name, r.name), nil
+	case err != nil:
 		return "", r.fail(ctx, op, err)
 	}
 	defer resp.Body.Close()

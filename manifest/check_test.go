@@ -85,6 +85,22 @@ func TestCheckPushOnlyNotesAnAnswerThatSaysNeitherYesNorNo(t *testing.T) {
 	}
 }
 
+func TestCheckPushLeavesARegistryThatAsksForALongerWaitToThePush(t *testing.T) {
+	for name, wait := range map[string]string{"within the push's bound": "30", "longer than that": "600"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil, func(o *manifest.Options) {
+				o.PushCheck = 50 * time.Millisecond
+				o.Clock.Sleep = func(ctx context.Context, _ time.Duration) error { <-ctx.Done(); return context.Cause(ctx) }
+			})
+			w.faults.Add(faultregistry.Fault{Match: uploads, Do: faultregistry.RetryAfter(429, wait)})
+			note, err := w.client.CheckPush(t.Context(), w.tag(t, "app:v1"))
+			if err != nil || !strings.Contains(note, w.host) || !strings.Contains(note, "busy") {
+				t.Errorf("got %q, %v", note, err)
+			}
+		})
+	}
+}
+
 func TestCheckPushFindsAClosedPortAtOnce(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

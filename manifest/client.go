@@ -66,6 +66,7 @@ type Client struct {
 	background sync.WaitGroup // work that continues after a call has returned
 
 	blobs sync.Map // blobPlace → the repository that was last seen to have it
+	asked sync.Map // location → *blobAnswer
 }
 
 // New makes a client without any request.

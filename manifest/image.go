@@ -39,7 +39,7 @@ func (c *Client) Child(ctx context.Context, repo reference.Named, dgst digest.Di
 		return Image{}, fmt.Errorf("%s: %w", op, err)
 	}
 	image := Image{Repository: reference.TrimNamed(repo)}
-	found, err := c.waitVisible(r.pushScope(ctx), r.endpoint.name, dgst.String(), func(ctx context.Context) (bool, error) {
+	found, err := c.waitVisible(r.pushScope(ctx), r.endpoint.name, dgst.String(), c.opt.Settle, func(ctx context.Context) (bool, error) {
 		var err error
 		image.Descriptor, image.Body, err = r.fetch(ctx, dgst.String())
 		if errors.Is(err, errdef.ErrNotFound) {

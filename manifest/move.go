@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -42,7 +43,12 @@ func (c *Client) move(ctx context.Context, req PublishRequest, targets []target,
 			continue
 		}
 		reading.Go(func() {
-			if c.readBack(ctx, t, result); result.Err != nil {
+			c.readBack(ctx, t, result, func() {
+				if !failed.Load() { // a refusal says nothing: the registry may keep tags from being written twice
+					_, _ = t.write(ctx, req.Descriptor, req.Body)
+				}
+			})
+			if result.Err != nil {
 				failed.Store(true)
 			}
 		})
@@ -71,12 +77,12 @@ func (t target) write(ctx context.Context, desc ocispecs.Descriptor, body []byte
 	return Unconfirmed, err
 }
 
-// readBack waits until the registry shows the tag as written. If it shows no tag, or the digest from before, the registry is
-// slow; any other digest was written by another client.
-func (c *Client) readBack(ctx context.Context, t target, result *TagResult) {
+// readBack waits until the registry shows the tag as written. If it shows no tag, or the digest from before, the registry is slow, or has
+// dropped the write: after half of the time, again writes the tag once more. Any other digest was written by another client.
+func (c *Client) readBack(ctx context.Context, t target, result *TagResult, again func()) {
 	op := fmt.Sprintf("read back %q, which was written", result.Ref)
 	var found digest.Digest
-	shown, err := c.waitVisible(t.repo.pushScope(ctx), t.repo.endpoint.name, "the new "+result.Ref, func(ctx context.Context) (bool, error) {
+	look := func(ctx context.Context) (bool, error) {
 		desc, err := t.repo.Resolve(ctx, t.tag.Tag())
 		if errors.Is(err, errdef.ErrNotFound) {
 			found = ""
@@ -84,7 +90,15 @@ func (c *Client) readBack(ctx context.Context, t target, result *TagResult) {
 		}
 		found = desc.Digest
 		return err == nil && found != t.before, err
-	})
+	}
+	wait := func(limit time.Duration) (bool, error) {
+		return c.waitVisible(t.repo.pushScope(ctx), t.repo.endpoint.name, "the new "+result.Ref, limit, look)
+	}
+	shown, err := wait(c.opt.Settle / 2)
+	if err == nil && !shown {
+		again()
+		shown, err = wait(c.opt.Settle / 2)
+	}
 	switch {
 	case err != nil:
 		result.State, result.Err = Unconfirmed, t.repo.fail(ctx, op, err)

@@ -67,7 +67,7 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 // requireChild waits until a repository shows a child.
 func (c *Client) requireChild(ctx context.Context, r repository, child digest.Digest) error {
 	op := fmt.Sprintf("find %q", r.name+"@"+child.String())
-	found, err := c.waitVisible(r.pushScope(ctx), r.endpoint.name, child.String(), func(ctx context.Context) (bool, error) {
+	found, err := c.waitVisible(r.pushScope(ctx), r.endpoint.name, child.String(), c.opt.Settle, func(ctx context.Context) (bool, error) {
 		_, err := r.Resolve(ctx, child.String())
 		if errors.Is(err, errdef.ErrNotFound) {
 			return false, nil
@@ -107,9 +107,11 @@ const (
 	lastLook  = 2 * time.Second
 )
 
-// waitVisible polls until a registry shows a recent write, at most for Options.Settle: look returns true when it does. The result is
-// false when the time is up; an error of look or the end of the context ends it at once.
-func (c *Client) waitVisible(ctx context.Context, registry, what string, look func(context.Context) (bool, error)) (bool, error) {
+// waitVisible polls until a registry shows a recent write, at most for limit: look returns true when it does. The result is false when the
+// time is up; an error of look or the end of the context ends it at once.
+func (c *Client) waitVisible(
+	ctx context.Context, registry, what string, limit time.Duration, look func(context.Context) (bool, error),
+) (bool, error) {
 	var waited time.Duration
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		if ok, err := look(ctx); ok || err != nil {
@@ -118,10 +120,10 @@ func (c *Client) waitVisible(ctx context.Context, registry, what string, look fu
 		if ended := context.Cause(ctx); ended != nil { // it may be another child's error, which says that there is none
 			return false, ended
 		}
-		if waited >= c.opt.Settle {
+		if waited >= limit {
 			return false, nil
 		}
-		pause = min(pause, c.opt.Settle-waited)
+		pause = min(pause, limit-waited)
 		c.opt.Report(Wait{Registry: registry, Reason: "it does not show " + what + " yet", Delay: pause})
 		if err := c.opt.Clock.Sleep(ctx, pause); err != nil {
 			return false, err

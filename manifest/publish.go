@@ -55,8 +55,8 @@ type TagResult struct {
 // First every child of the index (or the single image itself) must be in the repository of every target; while a registry does
 // not show one yet, Publish waits, up to Options.Settle. If one is missing, no tag is touched. Then the tags move in their order,
 // each by one write; a tag that names the digest already is not written. Once a tag has failed, or the
-// context has ended, no further tag is written. Each tag is read back, again with a bounded wait; another digest there, which was not
-// there before, was written by another client and gives the state Overwritten.
+// context has ended, no further tag is written. Each tag is read back, again with a bounded wait, in whose middle a tag that does not show
+// is written once more; another digest there, which was not there before, was written by another client and gives the state Overwritten.
 //
 // The results are in the order of the targets, always one for each. The error joins those of the results; it is nil when every
 // tag was moved, was there already or was overwritten.

@@ -27,12 +27,20 @@ func TestPublishTellsWhatBecameOfATag(t *testing.T) {
 	}{
 		{name: "a tag that named something else is moved", before: foreign, state: manifest.Moved, puts: 1},
 		{
-			name: "a write that the registry dropped is said", fault: faultregistry.Fault{Match: tagged, Do: faultregistry.Drop},
-			state: manifest.Unconfirmed, err: "the registry accepted the tag, but does not show it 1m0s later", puts: 1,
+			name:  "a write that the registry dropped is made once more",
+			fault: faultregistry.Fault{Match: tagged, Times: 1, Do: faultregistry.Drop}, state: manifest.Moved, puts: 2,
 		},
 		{
-			name: "a write that changed nothing is said", before: foreign, fault: faultregistry.Fault{Match: tagged, Do: faultregistry.Drop},
-			state: manifest.Unconfirmed, found: digest.FromBytes(foreign), err: "still shows " + digest.FromBytes(foreign).String(), puts: 1,
+			name: "a write that changed nothing is made once more", before: foreign,
+			fault: faultregistry.Fault{Match: tagged, Times: 1, Do: faultregistry.Drop}, state: manifest.Moved, puts: 2,
+		},
+		{
+			name: "a write that the registry dropped twice is said", fault: faultregistry.Fault{Match: tagged, Do: faultregistry.Drop},
+			state: manifest.Unconfirmed, err: "the registry accepted the tag, but does not show it 1m0s later", puts: 2,
+		},
+		{
+			name: "a write that changed nothing twice is said", before: foreign, fault: faultregistry.Fault{Match: tagged, Do: faultregistry.Drop},
+			state: manifest.Unconfirmed, found: digest.FromBytes(foreign), err: "still shows " + digest.FromBytes(foreign).String(), puts: 2,
 		},
 		{
 			name: "a tag that somebody else wrote afterwards is told, not hidden",

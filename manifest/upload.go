@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content"
@@ -32,6 +33,42 @@ const uploadsAtOnce = 4
 // Blobs are read from src while they are sent, checked on the way, and read again when the registry lost one half way; src is
 // used by several goroutines. An error is an [*Error], unless src failed or its bytes did not match a digest.
 func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs.Descriptor, src content.Fetcher) error {
+	return c.upload(ctx, repo, root, src, nil)
+}
+
+// UploadAttestation is Upload for an attestation that was just made. Provenance names the time of its build, so no registry is asked whether
+// it has it, or an attestation with it. The image that it is about is not asked for either if the repository was seen to have it.
+func (c *Client) UploadAttestation(ctx context.Context, repo reference.Named, root ocispecs.Descriptor, seen bool, src content.Fetcher) error {
+	known := map[digest.Digest]bool{}
+	body, err := content.FetchAll(ctx, src, root)
+	if err != nil {
+		return fmt.Errorf("push to %q: %w", reference.FamiliarName(repo), err)
+	}
+	m, err := document.Manifest(body)
+	if err != nil {
+		return fmt.Errorf("push to %q: %s: %w", reference.FamiliarName(repo), root.Digest, err)
+	}
+	if m.Subject != nil && seen {
+		known[m.Subject.Digest] = true
+	}
+	for _, statement := range m.Layers {
+		if strings.HasPrefix(statement.Annotations[annotationPredicate], provenance) {
+			known[statement.Digest], known[root.Digest] = false, false
+		}
+	}
+	return c.upload(ctx, repo, root, src, known)
+}
+
+// The annotation by which BuildKit names the kind of a statement, and the beginning of those of provenance.
+const (
+	annotationPredicate = "in-toto.io/predicate-type"
+	provenance          = "https://slsa.dev/provenance/"
+)
+
+// upload is Upload. known says of some content whether the repository has it.
+func (c *Client) upload(
+	ctx context.Context, repo reference.Named, root ocispecs.Descriptor, src content.Fetcher, known map[digest.Digest]bool,
+) error {
 	op := fmt.Sprintf("push to %q", reference.FamiliarName(repo))
 	r, err := c.repository(repo)
 	if err != nil {
@@ -42,7 +79,7 @@ func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs
 	if err := r.SetReferrersCapability(true); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	u := &upload{client: c, repo: r, src: src, root: root}
+	u := &upload{client: c, repo: r, src: src, root: root, known: known}
 	opt := oras.CopyGraphOptions{Concurrency: uploadsAtOnce, FindSuccessors: successors(root), MountFrom: u.siblings}
 	err = oras.CopyGraph(r.pushScope(ctx), trustingSource{src}, u, root, opt)
 	if err == nil && u.hadRoot.Load() {
@@ -127,6 +164,7 @@ type upload struct {
 	repo   repository
 	src    content.Fetcher
 	root   ocispecs.Descriptor
+	known  map[digest.Digest]bool // whether the repository has it
 	// hadRoot reports whether the repository had the index itself.
 	hadRoot atomic.Bool
 }
@@ -136,8 +174,14 @@ func (u *upload) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCl
 	return u.repo.Fetch(ctx, desc)
 }
 
-// Exists reports whether the repository has a blob or a manifest.
+// Exists reports whether the repository has a blob or a manifest. It asks for a blob once.
 func (u *upload) Exists(ctx context.Context, desc ocispecs.Descriptor) (bool, error) {
+	if there, ok := u.known[desc.Digest]; ok {
+		return there, nil
+	}
+	if at, ok := u.client.blobs.Load(u.place(desc)); ok && at == u.repo.Reference.Repository {
+		return true, nil
+	}
 	there, err := u.repo.Exists(ctx, desc)
 	if there {
 		u.keep(desc)
@@ -208,8 +252,12 @@ type blobPlace struct{ registry, digest string }
 // keep records where a blob is.
 func (u *upload) keep(desc ocispecs.Descriptor) {
 	if FamilyOf(desc.MediaType) == "" {
-		u.client.blobs.Store(blobPlace{u.repo.endpoint.name, desc.Digest.String()}, u.repo.Reference.Repository)
+		u.client.blobs.Store(u.place(desc), u.repo.Reference.Repository)
 	}
+}
+
+func (u *upload) place(desc ocispecs.Descriptor) blobPlace {
+	return blobPlace{u.repo.endpoint.name, desc.Digest.String()}
 }
 
 // Remember records that a repository has blobs: an Upload into another repository of the same registry mounts them from there, if
@@ -222,7 +270,7 @@ func (c *Client) Remember(repo reference.Named, blobs ...ocispecs.Descriptor) {
 
 // siblings returns the other repositories of the registry that are known to have a blob, including the one that it comes from.
 func (u *upload) siblings(_ context.Context, desc ocispecs.Descriptor) ([]string, error) {
-	at, ok := u.client.blobs.Load(blobPlace{u.repo.endpoint.name, desc.Digest.String()})
+	at, ok := u.client.blobs.Load(u.place(desc))
 	if name, _ := at.(string); ok && name != u.repo.Reference.Repository {
 		return []string{name}, nil
 	}

@@ -84,6 +84,7 @@ func (k *reconciler) node(have observed, l *link.Link) *Node {
 		Container:  k.container(),
 		Image:      have.Image.Ref,
 		ImageID:    have.ImageID,
+		Worker:     w.ID,
 		Version:    w.BuildkitVersion.Version,
 		Platforms:  w.Platforms,
 		Network:    have.Settings.Network,

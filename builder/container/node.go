@@ -20,6 +20,7 @@ import (
 type Node struct {
 	Endpoint  builder.Endpoint
 	Container string
+	Worker    string              // the ID that BuildKit keeps with its cache
 	Image     string              // as requested
 	ImageID   string              // as the engine shows it; verified (see package trust)
 	Version   string              // of BuildKit

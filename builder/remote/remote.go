@@ -87,7 +87,7 @@ func connect(ctx context.Context, e builder.Endpoint, want builder.Spec) (*build
 		return nil, fmt.Errorf("%s: %w", shown(e.Address), &VersionError{v, minimum})
 	}
 	n := &builder.Node{
-		Endpoint: e, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: true, HostChosen: chosen, Client: l.Client,
+		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: true, HostChosen: chosen, Client: l.Client,
 		Disconnect: l.Close,
 	}
 	n.Lost = func(ctx context.Context) error { return fmt.Errorf("%s: %w", shown(e.Address), l.Why(ctx)) }

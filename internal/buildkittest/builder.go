@@ -99,6 +99,9 @@ type Solve struct {
 	Sources, Ran, Secrets []string
 	Context               int
 
+	// Pushed are the repositories that took its image.
+	Pushed []string
+
 	// Exported are the platforms whose results were exported as a cache, and Lost the sources that were missing from it.
 	Exported, Lost []string
 }

@@ -50,8 +50,8 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 		}
 	}
 	w.err = run()
+	j.tell(s, false, w.err) // before any other job can go on with the result
 	close(w.done)
-	j.tell(s, false, w.err)
 	return w.err
 }
 

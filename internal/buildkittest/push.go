@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -54,20 +55,19 @@ func (j *job) export(ctx context.Context, res *gateway.Result) (*client.SolveRes
 		}
 	}
 	resp := map[string]string{}
-	config := res.Metadata[exptypes.ExporterImageConfigKey]
 	isPush := func(e client.ExportEntry) bool { return e.Type == client.ExporterImage }
 	for i, e := range j.Opt.Exports {
 		if isPush(e) {
 			continue
 		}
-		if err := j.exportOne(ctx, e, config, resp); err != nil {
+		if err := j.exportOne(ctx, e, res.Metadata, resp); err != nil {
 			return nil, err
 		}
 		j.tell(graph.Step{Digest: digest.FromString(fmt.Sprint("export ", i)), Name: "exporting to client"}, false, nil)
 	}
 	for _, e := range j.Opt.Exports { // BuildKit pushes when all else is exported
 		if isPush(e) {
-			if err := j.exportOne(ctx, e, config, resp); err != nil {
+			if err := j.exportOne(ctx, e, res.Metadata, resp); err != nil {
 				return nil, err
 			}
 		}
@@ -75,10 +75,15 @@ func (j *job) export(ctx context.Context, res *gateway.Result) (*client.SolveRes
 	return &client.SolveResponse{ExporterResponse: resp}, nil
 }
 
-func (j *job) exportOne(ctx context.Context, e client.ExportEntry, config []byte, resp map[string]string) error {
+func (j *job) exportOne(ctx context.Context, e client.ExportEntry, meta map[string][]byte, resp map[string]string) error {
+	config := meta[exptypes.ExporterImageConfigKey]
 	switch {
 	case e.Type == client.ExporterImage && e.Attrs["push"] == "true" && e.Attrs["push-by-digest"] == "true":
-		return j.pushImage(ctx, e.Attrs, config, resp)
+		attrs := maps.Clone(e.Attrs)
+		if names, ok := meta[exptypes.ExporterImageNameKey]; ok && attrs["name"] == "*" {
+			attrs["name"] = string(names)
+		}
+		return j.pushImage(ctx, attrs, config, resp)
 	case e.Type == client.ExporterOCI && e.OutputStore != nil && e.Attrs["name"] == "":
 		return j.sendImage(ctx, e, config, resp)
 	case e.Type == client.ExporterLocal:
@@ -92,14 +97,19 @@ func (j *job) exportOne(ctx context.Context, e client.ExportEntry, config []byte
 	return fmt.Errorf("the solve exports something else than an image by digest, or files: %+v", e)
 }
 
+// pushImage pushes the image to the repositories that its name lists. Without a name it only makes the image.
 func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []byte, resp map[string]string) error {
+	img, err := j.image(attrs, config)
+	if err != nil {
+		return err
+	}
+	resp[exptypes.ExporterImageDigestKey] = digest.FromBytes(img.manifest).String()
+	if attrs["name"] == "" {
+		return nil
+	}
 	began := time.Now()
 	j.status <- &client.SolveStatus{Statuses: []*client.VertexStatus{{ID: "pushing layers", Started: &began}}}
 	if err := j.builder.Push.call(ctx, j.Platform); err != nil {
-		return err
-	}
-	img, err := j.image(attrs, config)
-	if err != nil {
 		return err
 	}
 	for name := range strings.SplitSeq(attrs["name"], ",") {
@@ -109,8 +119,8 @@ func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []b
 		if err := img.push(ctx, j.builder.repository(name), pushing); err != nil {
 			return fmt.Errorf("failed to push %s: %w", name, err)
 		}
+		j.note(func(s *Solve) { s.Pushed = append(s.Pushed, name) })
 	}
-	resp[exptypes.ExporterImageDigestKey] = digest.FromBytes(img.manifest).String()
 	return nil
 }
 

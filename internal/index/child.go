@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -26,6 +27,8 @@ type Child struct {
 	Image          manifest.Image
 	Attestations   []ocispecs.Descriptor // as in the builder's own index: with the annotations that name the image
 	Documents      *Documents            // nil if no documents were exported
+	// Also are other repositories than the image's own that were seen to have it.
+	Also []reference.Named
 	// Layers is the store of the node that made the image; its layers are read there.
 	Layers content.Fetcher
 }
@@ -39,6 +42,13 @@ func (c Child) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClos
 		}
 	}
 	return c.Layers.Fetch(ctx, desc)
+}
+
+// SeenIn reports whether the repository was seen to have the image.
+func (c Child) SeenIn(repo reference.Named) bool {
+	return slices.ContainsFunc(append([]reference.Named{c.Image.Repository}, c.Also...), func(seen reference.Named) bool {
+		return seen != nil && seen.Name() == repo.Name()
+	})
 }
 
 // entryPlatform returns the platform in the index. Engines choose an image by it, and a Windows host chooses by the version, which the user

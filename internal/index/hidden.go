@@ -6,25 +6,47 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Hide rewrites the child's attestations where they contain hidden texts. hidden has a replacement for each text.
+// Hide rewrites the child's attestations where they contain hidden texts, or the IDs of the session that served the context, which mean
+// nothing after the build. hidden has a replacement for each text.
 func (c *Child) Hide(ctx context.Context, hidden map[string]string) error {
-	if len(hidden) == 0 {
-		return nil
-	}
 	words := hiding(hidden)
 	for i, desc := range c.Attestations {
 		var err error
-		if c.Attestations[i], err = c.Documents.hide(ctx, desc, words); err != nil {
+		if c.Attestations[i], err = c.Documents.rewrite(ctx, desc, func(text string) string { return withoutSessions(words.Replace(text)) }); err != nil {
 			return fmt.Errorf("take the proxies' passwords out of attestation %s: %w", desc.Digest, err)
 		}
 	}
 	return nil
+}
+
+// The frontend's attributes for the session, in compact JSON with another one after them and without; and arguments that are then empty.
+var (
+	sessionBefore = regexp.MustCompile(`"local-sessionid:[^"\\]*":"[^"\\]*",`)
+	sessionLast   = regexp.MustCompile(`,?"local-sessionid:[^"\\]*":"[^"\\]*"`)
+	argsBefore    = regexp.MustCompile(`"args":\{\},`)
+	argsLast      = regexp.MustCompile(`,?"args":\{\}`)
+)
+
+// withoutSessions returns a statement without the frontend's attributes for the session.
+func withoutSessions(text string) string {
+	if !strings.Contains(text, `"local-sessionid:`) {
+		return text
+	}
+	cut := text
+	for _, pattern := range []*regexp.Regexp{sessionBefore, sessionLast, argsBefore, argsLast} {
+		cut = pattern.ReplaceAllString(cut, "")
+	}
+	if !json.Valid([]byte(cut)) { // it is not BuildKit's usual form
+		return text
+	}
+	return cut
 }
 
 // hiding returns a replacer of texts in JSON, with or without < > and & escaped, as Go does it.
@@ -47,8 +69,8 @@ func inJSON(text string, escaped bool) string {
 	return strings.TrimSuffix(strings.TrimSpace(out.String())[1:], `"`)
 }
 
-// hide returns the descriptor of an attestation manifest in whose statements the texts are replaced: its own if they contain none of them.
-func (d *Documents) hide(ctx context.Context, desc ocispecs.Descriptor, words *strings.Replacer) (ocispecs.Descriptor, error) {
+// rewrite returns the descriptor of an attestation manifest with changed statements: its own if nothing changes.
+func (d *Documents) rewrite(ctx context.Context, desc ocispecs.Descriptor, change func(string) string) (ocispecs.Descriptor, error) {
 	body, err := d.read(ctx, desc.Digest)
 	if err != nil {
 		return desc, err
@@ -63,7 +85,7 @@ func (d *Documents) hide(ctx context.Context, desc ocispecs.Descriptor, words *s
 		if err != nil {
 			return desc, err
 		}
-		cut := words.Replace(string(text))
+		cut := change(string(text))
 		if cut == string(text) {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
@@ -15,8 +16,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Exports returns BuildKit's exports of a platform's image: a push by digest to every repository, and a transfer of the image's documents
-// to documents. BuildKit does not receive tags, engines or destinations.
+// Exports returns BuildKit's exports of a platform's image: a push by digest to every repository, if the result says so (see SetPush), and a
+// transfer of the image's documents to documents. BuildKit does not receive tags, engines or destinations.
 func (d Delivery) Exports(p platform.Platform, documents *index.Documents) (list []client.ExportEntry) {
 	if d.Pushes() && !d.Attested() {
 		list = append(list, d.pushEntry(p))
@@ -34,13 +35,23 @@ func (d Delivery) Unpushed(p platform.Platform) client.ExportEntry {
 	return client.ExportEntry{Type: client.ExporterImage, Attrs: d.imageAttrs(p)}
 }
 
-func (d Delivery) pushEntry(p platform.Platform) client.ExportEntry {
+// SetPush sets in the metadata of a solve's result whether BuildKit pushes its image to the repositories, or leaves it with the builder.
+func (d Delivery) SetPush(res *gateway.Result, push bool) {
 	var repos []string
-	for _, r := range d.Repositories() {
-		repos = append(repos, r.Name())
+	if push {
+		for _, r := range d.Repositories() {
+			repos = append(repos, r.Name())
+		}
 	}
+	res.AddMeta(exptypes.ExporterImageNameKey, []byte(strings.Join(repos, ",")))
+}
+
+// nameOfResult makes BuildKit take the names of an image from its result's metadata (exporter/containerimage/export.go).
+const nameOfResult = "*"
+
+func (d Delivery) pushEntry(p platform.Platform) client.ExportEntry {
 	attrs := d.imageAttrs(p)
-	attrs[string(exptypes.OptKeyName)] = strings.Join(repos, ",")
+	attrs[string(exptypes.OptKeyName)] = nameOfResult
 	attrs[string(exptypes.OptKeyPush)] = "true"
 	attrs[string(exptypes.OptKeyPushByDigest)] = "true"
 	if d.Insecure {
@@ -73,6 +84,17 @@ func (d Delivery) ReadExported(ctx context.Context, resp map[string]string, docu
 		err = c.Hide(ctx, d.Hidden)
 	}
 	return c, root, err
+}
+
+// ReadThere is ReadPushed for an image that the repositories are likely to have already. ok is false unless all of them have it with all that
+// belongs to it.
+func (d Delivery) ReadThere(ctx context.Context, registry *manifest.Client, c index.Child, pushed digest.Digest) (_ index.Child, ok bool) {
+	repos := d.Repositories()
+	image, ok := registry.Complete(ctx, repos, pushed)
+	if ok {
+		c.Image, c.Also = image, repos[1:]
+	}
+	return c, ok
 }
 
 // ReadPushed completes a child with the registry's content for the digest. A tag requires that the registry has the image.

@@ -92,8 +92,10 @@ func (d Delivery) indexAnnotations(targets []platform.Platform, children []index
 func (r Result) pushAttestations(ctx context.Context, registry *manifest.Client, repos []reference.Named) error {
 	for _, c := range r.Children {
 		for _, repo := range repos {
-			if err := index.UploadAll(ctx, registry, repo, r.Index.Blobs, c.Attestations...); err != nil {
-				return &index.PushError{Err: err}
+			for _, attestation := range c.Attestations {
+				if err := registry.UploadAttestation(ctx, repo, attestation, c.SeenIn(repo), r.Index.Blobs); err != nil {
+					return &index.PushError{Err: err}
+				}
 			}
 		}
 	}
@@ -102,9 +104,14 @@ func (r Result) pushAttestations(ctx context.Context, registry *manifest.Client,
 
 // images returns the images that the registries are known to have.
 func (r Result) images() []manifest.Image {
-	all := make([]manifest.Image, len(r.Children))
-	for i, c := range r.Children {
-		all[i] = c.Image
+	var all []manifest.Image
+	for _, c := range r.Children {
+		all = append(all, c.Image)
+		for _, repo := range c.Also {
+			copied := c.Image
+			copied.Repository = repo
+			all = append(all, copied)
+		}
 	}
 	return all
 }

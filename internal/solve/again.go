@@ -10,7 +10,7 @@ const (
 	// readIsolated asks for another reading in the same solve. Nothing has run.
 	readIsolated reason = "the platform is to have cache mounts of its own"
 	// pushAlone asks for another solve of the same try. It finds everything in the cache and pushes the image without its attestations.
-	pushAlone reason = "attestations are pushed after their image"
+	pushAlone reason = "the image was not pushed by the solve that made it"
 	// pushAgain asks for another solve of the same try, after a pause. It finds everything in the cache and pushes the image.
 	pushAgain reason = "a push that the registry did not take for the moment"
 	// tryAgain asks for another try after a pause.
@@ -37,7 +37,7 @@ type facts struct {
 	sharedMounts bool // it was read with shared cache mounts and needs its own
 
 	// Known once the image is exported.
-	unpushed bool // the image has attestations, so it was not pushed with them
+	unpushed bool // it was not pushed: attestations follow their image, or the registries were thought to have it
 	busy     bool // everything was exported, and the registry did not take the push for the moment
 
 	// Known at the end of the attempt.

@@ -38,6 +38,7 @@ type outcome struct {
 	refused    error // why the client ended the solve: BuildKit returns this as text only
 	symptoms   failure.Symptoms
 	child      index.Child
+	key        string // of the image in the memory of pushes
 	examined   imagecheck.Found
 	made       bool // there is an image; an error is about it
 	began      time.Time

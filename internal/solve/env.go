@@ -10,9 +10,11 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -28,6 +30,8 @@ type Solver interface {
 // Node is a builder's node as a build needs it.
 type Node struct {
 	plan.Node
+	// ID identifies the node with its cache; "" if it has no ID.
+	ID     string
 	Solver Solver
 	// OnHost reports whether the node is on the network of the engine's host. HostChosen reports whether the user asked for that
 	// explicitly, and not only to reach a registry there, so that Dockerfiles may fetch from the host.
@@ -76,6 +80,16 @@ type Env struct {
 	Listings string
 	// Bases is the folder of the cached facts about base images, so that none is examined twice; "" caches nothing.
 	Bases string
+	// Pushed remembers earlier pushes.
+	Pushed pushed.Memory
 	// Times is the folder of the recorded times of steps under an emulator; "" records nothing.
 	Times string
+}
+
+// timesName is the key of the recorded times. Several programs that write at the same time may lose entries of one another.
+const timesName = "emulated"
+
+func (e Env) times() cachedir.Folder {
+	const most = 1 << 20
+	return cachedir.Folder{Dir: e.Times, Suffix: ".json", Max: most, MaxFile: most}
 }

@@ -2,18 +2,22 @@ package solve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -35,7 +39,10 @@ func (t *trial) collect(ctx context.Context, resp *client.SolveResponse, documen
 	if err != nil || !t.req.Pushes() {
 		return c, err
 	}
-	if again(afterExport, facts{unpushed: t.req.Attested()}) == pushAlone {
+	if there, ok := t.there(ctx, c, root); ok {
+		return there, nil
+	}
+	if again(afterExport, facts{unpushed: t.unpushed}) == pushAlone {
 		if resp, err = t.pushAlone(ctx); err != nil {
 			return c, err
 		}
@@ -229,6 +236,7 @@ func (t *trial) pushOnce(ctx context.Context, before func(context.Context) error
 			err = heldDuring(ctx, r.got.result, before)
 		}
 		if err == nil {
+			t.req.SetPush(r.got.result, true)
 			err = turn.begin(ctx, t.out.decided.uploads, r.got.graph)
 		}
 		return r.got.result, err
@@ -247,6 +255,43 @@ func heldDuring(ctx context.Context, res *gateway.Result, fn func(context.Contex
 		return err
 	}
 	return fn(ctx)
+}
+
+// An image that nothing has changed since its last push is exported without a push. The client asks the registries for it and for all that
+// belongs to it, for a layer that platforms share once, and reads its manifest, which it would do after a push as well. If anything is not
+// as the memory says, another solve pushes the image.
+
+// recall finds out which image was last pushed for the same steps.
+func (t *trial) recall() {
+	if !t.req.Pushes() || t.out.got.opaque != nil {
+		return
+	}
+	parts, err := json.Marshal([]any{
+		t.target, t.out.got.graph.Layers(), t.out.got.result.Metadata[exptypes.ExporterImageConfigKey], t.req.Unpushed(t.target).Attrs,
+	})
+	if err != nil {
+		return
+	}
+	t.out.key = digest.FromBytes(parts).Encoded()
+	t.known = t.env.Pushed.Image(t.req.Repositories(), t.node.ID, t.out.key)
+}
+
+// unchanged reports whether the image is known and all of its steps were in the cache before this build, so that it is likely to be the same.
+func (t *trial) unchanged(ctx context.Context, gw gateway.Client) bool {
+	return t.known != "" && t.log.CatchUp(ctx, gw) == nil && !slices.ContainsFunc(t.out.got.graph.Steps, func(s graph.Step) bool {
+		return len(s.Inputs) > 0 && t.steps.Ran(s.Digest)
+	})
+}
+
+// there completes an image that was not pushed, if all repositories have it. root is the digest of what was exported.
+func (t *trial) there(ctx context.Context, c index.Child, root digest.Digest) (index.Child, bool) {
+	if t.req.Attested() {
+		root = c.Image.Descriptor.Digest
+	}
+	if !t.unpushed || root != t.known {
+		return c, false
+	}
+	return t.req.ReadThere(ctx, t.env.Registry, c, root)
 }
 
 // ended has the exports of a solve that have ended without an error, by their vertices. BuildKit pushes when all others have.

@@ -3,7 +3,10 @@ package solve
 import (
 	"context"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
@@ -18,4 +21,29 @@ func finish(ctx context.Context, t task, rep Report, children []index.Child) (Re
 	done, err := sink.Deliver(ctx, t.req.Sinks(env, t.files, result))
 	rep.Tags, rep.ByDigest, rep.Loaded, rep.Written = done.Tags, done.ByDigest, done.Loaded, done.Written
 	return rep, err
+}
+
+// rememberPushes records which images the repositories have. After a failure it forgets that they took any.
+func (w task) rememberPushes(results []solved, err error) {
+	for _, repo := range w.req.Repositories() {
+		if err == nil {
+			w.env.Pushed.Add(repo, pushed.Client, nil)
+		} else {
+			w.env.Pushed.Forget(repo, pushed.Client)
+		}
+		for _, n := range w.env.Nodes {
+			images := map[string]digest.Digest{}
+			for _, r := range results {
+				if r.err == nil && r.node == n.Name && r.key != "" {
+					images[r.key] = r.child.Image.Descriptor.Digest
+				}
+			}
+			switch {
+			case err != nil:
+				w.env.Pushed.Forget(repo, n.ID)
+			case len(images) > 0:
+				w.env.Pushed.Add(repo, n.ID, images)
+			}
+		}
+	}
 }

@@ -36,6 +36,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	}
 	rep, err := gather(solving, w, results, decided)
 	if err != nil {
+		w.rememberPushes(nil, err)
 		return rep, err
 	}
 	var children []index.Child
@@ -46,7 +47,9 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 			files.Drop(i)
 		}
 	}
-	return finish(ctx, w, rep, children)
+	rep, err = finish(ctx, w, rep, children)
+	w.rememberPushes(results, err)
+	return rep, err
 }
 
 // solveAll runs one job for each platform. The results are in the order of targets. It cancels ctx if the context cannot be served.

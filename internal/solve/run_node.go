@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
@@ -19,6 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -33,6 +35,7 @@ type nodeRun struct {
 	holder  *buildcache.Holder  // nil if there are no caches
 	checker *imagecheck.Checker // nil if nothing is examined
 	natives *crosscompile.Natives
+	steps   *vertexlog.Log // of all solves of the node, without output
 }
 
 // probe asks a node which platforms it runs besides its own: once, for all targets, with the context of the first call.
@@ -70,7 +73,9 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 				stop()
 				return nil, nil, err
 			}
-			reach := preflight.NewReach(append(t.req.Repositories(), t.req.CacheRepositories()...), t.req.Insecure)
+			reach := preflight.NewReach(slices.DeleteFunc(append(t.req.Repositories(), t.req.CacheRepositories()...), func(repo reference.Named) bool {
+				return t.env.Pushed.Took(repo, n.ID)
+			}), t.req.Insecure)
 			stops = append(stops, end, reach.Wait)
 			runs[k] = &nodeRun{task: t, node: n, session: session, probe: probes[k], reach: reach}
 		}
@@ -130,7 +135,7 @@ func building(ctx context.Context, read []job) (jobs []job, stop func()) {
 
 func (r *nodeRun) building(ctx context.Context, natives *crosscompile.Natives) *nodeRun {
 	b := *r
-	b.natives = natives
+	b.natives, b.steps = natives, &vertexlog.Log{}
 	if r.req.Verify != nil && r.req.MakesImages() {
 		b.checker = imagecheck.New(*r.req.Verify, imagecheck.Env{Store: r.node.Blobs, Registry: r.env.Registry, Listings: r.env.Listings, During: r.env.during})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
@@ -33,6 +34,9 @@ type trial struct {
 	// compressed ends the other solve that compresses layers; nil if there is none.
 	compressed func()
 	out        outcome
+	// known is the image that was pushed lately under the same key; "" if there is none. unpushed: the solve leaves the image with the builder.
+	known    digest.Digest
+	unpushed bool
 	// exported and wanted are the exports that have ended, and how many there are.
 	exported ended
 	wanted   int
@@ -170,13 +174,19 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	}
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
+	t.recall()
 	// Without an export BuildKit need not run anything, and steps whose outputs are checked before the export must run before it.
 	pushes := !t.req.Attested() && len(decided.uploads.of(t.out.got.graph)) > 0
-	runsHere := pushes || len(t.out.relocated.Outputs) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
+	runsHere := pushes || t.known != "" && !t.req.Attested() || len(t.out.relocated.Outputs) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
 	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
 		err = t.work(ctx, gw, decided, res)
 	}
-	if pushes && err == nil {
+	if err != nil || !t.req.Pushes() {
+		return res, err
+	}
+	t.unpushed = t.req.Attested() || t.unchanged(ctx, gw)
+	t.req.SetPush(res, !t.unpushed)
+	if pushes && !t.unpushed {
 		err = t.awaitPush(ctx, decided.uploads)
 	}
 	return res, err
@@ -226,6 +236,7 @@ func (t *trial) see(msg *client.SolveStatus) {
 	t.out.symptoms.Add(msg)
 	t.exported.see(msg)
 	t.log.Add(msg)
+	t.steps.Add(&client.SolveStatus{Vertexes: msg.Vertexes})
 	t.natives.Add(t.index, msg)
 	t.push.see(msg)
 }

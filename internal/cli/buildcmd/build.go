@@ -19,6 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/question"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -175,7 +176,7 @@ func perform(ctx context.Context, w *cli.Env, j job, files []cli.FlagFile, progr
 	if err := checkLoad(ctx, w, j.request); err != nil {
 		return solve.Report{}, err
 	}
-	r, err := prepare(ctx, w, &j, progress)
+	r, err := prepare(ctx, w, &j, progress, pushed.Memory{Dir: w.Cached("pushes"), Login: w.Logins().Name})
 	defer r.close()
 	if err != nil {
 		return solve.Report{}, err

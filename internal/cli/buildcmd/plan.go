@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/planview"
 	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
 )
 
 func newPlanCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions) error) *cobra.Command {
@@ -50,7 +51,7 @@ func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	if err != nil {
 		return err
 	}
-	r, err := prepare(ctx, w, &j, progress)
+	r, err := prepare(ctx, w, &j, progress, pushed.Memory{})
 	defer r.close()
 	var outlook lookahead.Outlook
 	switch refused, ok := errors.AsType[*preflight.Error](err); {

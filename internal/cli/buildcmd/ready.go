@@ -4,12 +4,14 @@ import (
 	"context"
 	"slices"
 
+	"github.com/distribution/reference"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildflags"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -23,8 +25,9 @@ type ready struct {
 }
 
 // prepare connects to the builder while it asks the registries whether they would accept the result. A registry's refusal is reported
-// before a builder is made. prepare also completes the job with values that are known only now.
-func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display) (r ready, err error) {
+// before a builder is made; a repository that took a push lately, by the memory, is not asked. prepare also completes the job with values
+// that are known only now.
+func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display, memory pushed.Memory) (r ready, err error) {
 	for _, n := range j.notes {
 		progress.Note(n)
 	}
@@ -36,7 +39,9 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 	var registry *manifest.Client
 	var answers *preflight.Answers
 	var asking errgroup.Group
-	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
+	asked := slices.DeleteFunc(slices.Concat(j.request.Repositories(), j.request.CacheRepositories()), func(repo reference.Named) bool {
+		return memory.Took(repo, pushed.Client)
+	})
 	asking.Go(func() (err error) {
 		if registry, err = w.Registry(ctx, progress.Say, j.insecure...); err == nil {
 			registry = j.pushRetry.Client(registry)
@@ -77,6 +82,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 	r.env = r.conn.Env
 	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, cli.Exact(w.Out)
 	r.env.Listings, r.env.Bases, r.env.Times = w.Listings(), w.Cached("bases"), w.Cached("times")
+	r.env.Pushed = memory
 	if j.request.Outputs.Load() != nil || len(j.request.Tests) > 0 {
 		r.env.Engine, r.env.PullAuth = w.Engine(), w.Logins().ForPulls(progress.Say)
 	}

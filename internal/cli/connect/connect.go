@@ -121,8 +121,8 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 // solveNode returns a node as package solve uses it.
 func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	node := solve.Node{
-		Node:   plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
-		Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen, Probe: n.Probe,
+		Node: plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
+		ID:   n.ID, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen, Probe: n.Probe,
 	}
 	if n.Shell != nil {
 		node.Sent = n.Sent

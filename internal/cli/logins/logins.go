@@ -93,6 +93,22 @@ func (l *Logins) get(ctx context.Context, host string, note func(string)) (types
 	return got, err
 }
 
+// Name identifies the login at a registry, without its secret and without asking a helper: by the user's name where the config file has it,
+// else by the helper and whether the file lists the registry, as it does after docker login.
+func (l *Logins) Name(host string) string {
+	file, key := l.config(), authKey(host)
+	helper := file.CredentialsStore
+	if own, ok := file.CredentialHelpers[key]; ok {
+		helper = own
+	}
+	env, err := configfile.New("").GetAuthConfig(key) // DOCKER_AUTH_CONFIG
+	if err != nil {
+		env = types.AuthConfig{}
+	}
+	listed, ok := file.AuthConfigs[key]
+	return fmt.Sprintf("%q %q %q %t", helper, env.Username, listed.Username, ok)
+}
+
 func (l *Logins) login(key string) *login {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,0 +1,183 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// steady has no files of the context: the harness's builder takes all of its steps from the cache when it is built again.
+const steady = "FROM base\nRUN make\n"
+
+// builtBefore returns a harness whose build has succeeded once, with a memory, and forgets the requests of that.
+func builtBefore(t *testing.T, dockerfile string, change func(*harness)) *harness {
+	t.Helper()
+	w := newHarness(t, dockerfile)
+	w.env.Pushed = pushed.Memory{Dir: t.TempDir()}
+	w.env.Nodes[0].ID = "a builder with its cache"
+	change(w)
+	w.sharedLayer()
+	w.mustRun()
+	w.faults.Forget()
+	return w
+}
+
+// methods counts the requests to the registry.
+func (w *harness) methods() map[string]int {
+	n := map[string]int{}
+	for _, r := range w.faults.Requests() {
+		n[r.Method]++
+	}
+	return n
+}
+
+func TestABuildThatChangesNothingAsksForEachPartOfTheResultOnce(t *testing.T) {
+	attested := map[string]string{"provenance": "type=provenance"}
+	for name, tt := range map[string]struct {
+		change func(*harness)
+		want   map[string]int
+	}{
+		// For each repository the manifests and configurations of three platforms, and their common layer; and each tag.
+		"one tag":          {func(*harness) {}, map[string]int{"GET": 3, "HEAD": 3 + 1 + 1}},
+		"two tags":         {func(w *harness) { w.req.Tags = w.tags("app:v1", "app:v2") }, map[string]int{"GET": 3, "HEAD": 3 + 1 + 2}},
+		"two repositories": {func(w *harness) { w.req.Tags = w.tags("app:v1", "other:v1") }, map[string]int{"GET": 3, "HEAD": 3 + 1 + 1 + 3 + 3 + 1 + 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := builtBefore(t, steady, tt.change)
+			w.mustRun()
+			if diff := cmp.Diff(tt.want, w.methods()); diff != "" {
+				t.Errorf("the requests (-want +got):\n%s%v", diff, w.faults.Requests())
+			}
+			for _, ref := range w.Asked()[1:] { // the first build's question
+				if strings.HasPrefix(ref, w.host) && strings.Contains(ref, "@") {
+					t.Errorf("the builder is asked whether it reaches %s", ref)
+				}
+			}
+			leftNothing(t)
+		})
+	}
+	t.Run("attested", func(t *testing.T) {
+		w := builtBefore(t, steady, func(w *harness) { w.req.Attests = attested })
+		before := len(w.Solves())
+		w.mustRun()
+		if more := len(w.Solves()) - before; before != 6 || more != 3 {
+			t.Errorf("%d solves, then %d more", before, more)
+		}
+	})
+}
+
+func TestWhatARegistryHasLostIsPushedAgain(t *testing.T) {
+	for name, lost := range map[string]faultregistry.Fault{
+		"a manifest":                   {Match: faultregistry.ChildRead, Times: 1, Do: faultregistry.Hide},
+		"a blob":                       {Match: faultregistry.On(http.MethodHead, "/app/blobs/"), Times: 1, Do: faultregistry.Answer(404, "", "")},
+		"a blob of another repository": {Match: faultregistry.On(http.MethodHead, "/other/blobs/"), Times: 1, Do: faultregistry.Answer(404, "", "")},
+		"a manifest there":             {Match: faultregistry.On(http.MethodHead, "/other/manifests/sha256:"), Times: 1, Do: faultregistry.Hide},
+		"the certainty that it has it": {Match: faultregistry.On("", "/app/blobs/sha256:"), Times: 6, Do: faultregistry.Answer(403, "", "")},
+	} {
+		for _, attests := range []map[string]string{nil, {"provenance": "type=provenance"}} {
+			t.Run(name, func(t *testing.T) {
+				w := builtBefore(t, steady, func(w *harness) {
+					w.req.Tags, w.req.Attests = w.tags("app:v1", "other:v1"), attests
+				})
+				before := len(w.pushes())
+				w.faults.Add(lost)
+				w.mustRun()
+				if more := len(w.pushes()) - before; more == 0 {
+					t.Errorf("nothing was pushed again: %v", w.faults.Requests())
+				}
+				leftNothing(t)
+			})
+		}
+	}
+}
+
+// pushes returns the repositories that took an image, with repetitions.
+func (w *harness) pushes() (all []string) {
+	for _, s := range w.Solves() {
+		all = append(all, s.Pushed...)
+	}
+	return all
+}
+
+func TestAChangedImageIsPushedByTheSolveThatMakesIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		dockerfile string
+		change     func(*harness)
+	}{
+		"a step is another one": {steady, func(w *harness) {
+			dir := t.TempDir()
+			write(t, dir, "Dockerfile", steady+"RUN make more\n")
+			w.source(source.Options{Context: dir})
+		}},
+		"a file of the context is another one": {copiesOnly, func(*harness) {}}, // to the harness's builder, it always is
+		"the cache is not used":                {steady, func(w *harness) { w.req.NoCache = true }},
+		"the memory is old":                    {steady, func(w *harness) { w.env.Pushed.Now = func() time.Time { return time.Now().Add(61 * time.Minute) } }},
+		"the builder is another one":           {steady, func(w *harness) { w.env.Nodes[0].ID = "new" }},
+		"the login is another one":             {steady, func(w *harness) { w.env.Pushed.Login = func(string) string { return "bob" } }},
+		"the repository is another one":        {steady, func(w *harness) { w.req.Tags = w.tags("app:v1", "new:v1") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := builtBefore(t, tt.dockerfile, func(*harness) {})
+			before, had := len(w.Solves()), len(w.pushes())
+			tt.change(w)
+			w.mustRun()
+			repos := len(w.req.Repositories())
+			solves, pushes := len(w.Solves())-before, len(w.pushes())-had
+			if name == "a file of the context is another one" { // whose change the platforms share: one may hear of it too late
+				solves = 3
+			}
+			if solves != 3 || pushes != 3*repos {
+				t.Errorf("%d solves, %d pushes", solves, pushes)
+			}
+		})
+	}
+}
+
+func TestAnImageThatIsNotTheOneThatWasPushedIsPushed(t *testing.T) {
+	w := builtBefore(t, steady, func(*harness) {})
+	w.Layer = func(p platform.Platform) []byte { return []byte("another cache has this for " + platform.Format(p)) }
+	before := len(w.pushes())
+	rep := w.mustRun()
+	if n := len(w.pushes()) - before; n != 3 || w.tagged("app:v1") != rep.Target.Digest.String() {
+		t.Errorf("%d pushes", n)
+	}
+}
+
+func TestAFailedBuildForgetsThatTheRegistryTookAPush(t *testing.T) {
+	for name, fail := range map[string]func(*harness){
+		"a step": func(w *harness) { w.Run = failing("no", "linux/arm64") },
+		"the push": func(w *harness) {
+			w.Push = func(context.Context, platform.Platform) error { return errors.New("failed to push: 403") }
+		},
+		"the tag": func(w *harness) {
+			w.req.Tags = append(w.req.Tags, w.tags("app:v2")...)
+			w.faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Do: faultregistry.Answer(403, "DENIED", "no")})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := builtBefore(t, steady, func(*harness) {})
+			fail(w)
+			w.req.NoCache = name != "the tag"
+			if _, err := w.run(); err == nil {
+				t.Fatal("no error")
+			}
+			for _, who := range []string{pushed.Client, w.env.Nodes[0].ID} {
+				if slices.ContainsFunc(w.req.Repositories(), func(repo reference.Named) bool { return w.env.Pushed.Took(repo, who) }) {
+					t.Errorf("%q is still said to have pushed", who)
+				}
+			}
+		})
+	}
+}
