@@ -35,8 +35,12 @@ func brokenConnection(err error) bool {
 // ConnectOptions select the builder, and describe what the build will ask of it.
 type ConnectOptions struct {
 	Builder BuilderOptions
-	Probe   []platform.Platform // platforms to ask the engine's kernel about in advance
-	Host    HostNetwork         // needs of the engine's host network
+	// Targets are the platforms to build; none: the first node's own. Nodes that get none of them are not opened.
+	Targets []platform.Platform
+	// Fallback permits that other nodes take over from one that cannot be used.
+	Fallback bool
+	Probe    []platform.Platform // platforms to ask the engine's kernel about in advance
+	Host     HostNetwork         // needs of the engine's host network
 	// Permit is asked before a builder is made. Its error means that the builder would be useless. nil permits it.
 	Permit     func(context.Context) error
 	Note       diag.Notes

@@ -34,7 +34,9 @@ func (m Mode) Emulated() bool { return m == Emulated || m == EmulatedBuilder }
 type Job struct {
 	Node     string
 	Platform platform.Platform
-	Mode     Mode
+	// Instead says which node would make the platform, and why it does not; "" if the platform is where it belongs.
+	Instead string
+	Mode    Mode
 	// Emulator is the emulator of the job's platform in Mode Emulated: "qemu 7.2.22"; "" if it is not known.
 	Emulator string
 	// Missing are the platforms that the job's steps run on and that the node cannot run. Only an Impossible job has some.
@@ -118,6 +120,9 @@ func New(on Placement, targets []platform.Platform, graphs []graph.Graph) Plan {
 func (p Placement) job(i int, target platform.Platform, g graph.Graph) Job {
 	node, status := p.Nodes[p.On[i]], p.Status[p.On[i]]
 	job := Job{Node: node.Name, Platform: target, Mode: Cross}
+	if len(p.Instead) > 0 {
+		job.Instead = p.Instead[i]
+	}
 	if node.RunsNatively(target, status) {
 		job.Mode = Native
 	}

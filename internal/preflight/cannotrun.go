@@ -14,6 +14,8 @@ type CannotRunError struct {
 	Platforms []platform.Platform
 	Tests     bool  // only tests need them, not steps of the Dockerfile
 	Err       error // why installing an emulator did not help; nil if that was not tried
+	// Host is the node's address, if nothing can be installed there from here; "" if it can.
+	Host string
 }
 
 func (e *CannotRunError) Error() string {
@@ -21,7 +23,11 @@ func (e *CannotRunError) Error() string {
 	if e.Tests {
 		needing = "tests"
 	}
-	msg := fmt.Sprintf("node %s cannot run programs for %s, and %s need that", e.Node, formatAll(e.Platforms), needing)
+	node := "node " + e.Node
+	if e.Host != "" {
+		node += fmt.Sprintf(" (%s)", e.Host)
+	}
+	msg := fmt.Sprintf("%s cannot run programs for %s, and %s need that", node, formatAll(e.Platforms), needing)
 	if e.Err != nil {
 		msg += ": " + e.Err.Error()
 	}

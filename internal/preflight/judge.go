@@ -34,7 +34,7 @@ func Judge(found []diag.Diagnostic, targets, optional []platform.Platform, jobs 
 			errs[i] = f.Cause
 			if cannot, ok := errors.AsType[*CannotRunError](f.Cause); ok {
 				missing := plan.Plan{Jobs: jobs[i : i+1]}.Missing()
-				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: jobs[i].ForTests, Err: cannot.Err}
+				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: jobs[i].ForTests, Err: cannot.Err, Host: cannot.Host}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -151,12 +152,12 @@ func (c decider) anyGateway(v observation) gateway.Client {
 
 // placement returns which node makes each job. status has the result of each node's probe, by node.
 func (c decider) placement(status []emulation.Status) plan.Placement {
-	p := plan.Placement{Status: status, On: make([]int, len(c.jobs))}
+	p := plan.Placement{Status: status, On: make([]int, len(c.jobs)), Instead: make([]string, len(c.jobs))}
 	for _, r := range c.runs {
 		p.Nodes = append(p.Nodes, r.node.Node)
 	}
 	for i, j := range c.jobs {
-		p.On[i] = slices.Index(c.runs, j.nodeRun)
+		p.On[i], p.Instead[i] = slices.Index(c.runs, j.nodeRun), j.instead
 	}
 	return p
 }
@@ -244,7 +245,11 @@ func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []e
 
 // cannotRun returns the finding that the node cannot run some of its jobs. err is why installing an emulator did not help.
 func (r *nodeRun) cannotRun(its plan.Plan, missing []platform.Platform, err error) diag.Diagnostic {
-	return preflight.CannotRun(its.Jobs, &preflight.CannotRunError{Node: r.node.Name, Platforms: missing, Tests: its.MissingForTests(), Err: err})
+	cannot := &preflight.CannotRunError{Node: r.node.Name, Platforms: missing, Tests: its.MissingForTests(), Err: err}
+	if r.node.Install == nil {
+		cannot.Host = cmp.Or(r.node.Address, r.node.Name)
+	}
+	return preflight.CannotRun(its.Jobs, cannot)
 }
 
 func cannotRun(jobs []plan.Job, err error) []diag.Diagnostic {

@@ -32,6 +32,8 @@ type Node struct {
 	plan.Node
 	// ID identifies the node with its cache; "" if it has no ID.
 	ID     string
+	// Address is where the node is, for messages; "" if there is nothing to say.
+	Address string
 	Solver Solver
 	// OnHost reports whether the node is on the network of the engine's host. HostChosen reports whether the user asked for that
 	// explicitly, and not only to reach a registry there, so that Dockerfiles may fetch from the host.
@@ -44,8 +46,10 @@ type Node struct {
 	// Probe finds out how the node's kernel runs programs of the platforms. It is called only if one of them has another architecture than
 	// the node.
 	Probe func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error)
-	// Install makes the node's kernel run programs of the platforms.
+	// Install makes the node's kernel run programs of the platforms; nil if this program cannot do that.
 	Install func(context.Context, []platform.Platform) error
+	// Running counts the builds that run on the node now; nil counts none. It is called only if other nodes are equally good.
+	Running func(context.Context) (int, error)
 }
 
 // Progress receives the events of a build. Its methods are called from several goroutines, and must not block for long.
@@ -61,8 +65,10 @@ type Progress interface {
 
 // Env has the services that a build uses.
 type Env struct {
-	// Nodes make the images; there is at least one. The first makes the platforms for which no other node is better.
-	Nodes    []Node
+	// Nodes make the images; there is at least one. See [plan.Assign] for their order.
+	Nodes []Node
+	// Down are the builder's other nodes, which cannot be used.
+	Down     []plan.Candidate
 	Registry *manifest.Client
 	// Auth answers the builder's requests for registry credentials; nil means none.
 	Auth session.Attachable
@@ -82,6 +88,8 @@ type Env struct {
 	Bases string
 	// Pushed remembers earlier pushes.
 	Pushed pushed.Memory
+	// Placements is the folder with the nodes that have built each context last; "" remembers none.
+	Placements string
 	// Times is the folder of the recorded times of steps under an emulator; "" records nothing.
 	Times string
 }

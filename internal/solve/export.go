@@ -215,7 +215,7 @@ func (t *trial) pushOnce(ctx context.Context, before func(context.Context) error
 	run.req.Attests, run.req.NoCache, run.req.Steps.NoCache = nil, false, nil
 	run.req.Outputs = sink.Outputs{Attrs: t.req.Outputs.Attrs}
 	run.files = &sink.StagedFiles{}
-	alone, symptoms := job{t.index, t.target, &run}, &failure.Symptoms{}
+	alone, symptoms := job{t.index, t.target, &run, t.instead}, &failure.Symptoms{}
 	turn := push{repositories: len(t.req.Repositories())}
 	o := order{
 		pins:    t.pins().WithImagesOf(t.out.got.graph),

@@ -19,6 +19,7 @@ type job struct {
 	index  int // in the order of the platforms
 	target platform.Platform
 	*nodeRun
+	instead string // see plan.Job
 }
 
 // ordinal returns the job's position among those of its node.

@@ -38,30 +38,26 @@ func (l limits) enter(ctx context.Context, emulated bool) (leave func(), err err
 
 func (l limits) bound() bool { return l.all != nil || l.emulated != nil }
 
-// newLimits returns the limits of each job. --jobs bounds all solves. Without it all native solves of a node work at once, and as many
-// emulated ones as the node has CPUs.
+// newLimits returns the limits of each job, which its node's jobs share. Without a number in the request all native solves of a node work at once, and as
+// many emulated ones as the node has CPUs.
 func newLimits(jobs []job, planned plan.Plan) []limits {
-	all, req := make([]limits, len(jobs)), jobs[0].req
-	if req.Jobs > 0 && req.Jobs < len(jobs) {
-		bound := semaphore.NewWeighted(int64(req.Jobs))
-		for i := range all {
-			all[i].all = bound
-		}
-		return all
-	}
+	all := make([]limits, len(jobs))
 	for _, r := range runsOf(jobs) {
+		var its limits
+		if bound := r.req.Jobs; bound > 0 && bound < len(r.own) {
+			its.all = semaphore.NewWeighted(int64(bound))
+		}
 		emulated := 0
 		for _, i := range r.own {
 			if planned.Jobs[i].Mode.Emulated() {
 				emulated++
 			}
 		}
-		if req.Jobs > 0 || r.node.CPUs == 0 || emulated <= r.node.CPUs {
-			continue
+		if r.req.Jobs == 0 && r.node.CPUs > 0 && emulated > r.node.CPUs {
+			its.emulated = semaphore.NewWeighted(int64(r.node.CPUs))
 		}
-		bound := semaphore.NewWeighted(int64(r.node.CPUs))
 		for _, i := range r.own {
-			all[i].emulated = bound
+			all[i] = its
 		}
 	}
 	return all

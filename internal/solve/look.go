@@ -129,7 +129,7 @@ func asker(jobs []job) Asker {
 		j := jobs[slices.IndexFunc(jobs, func(j job) bool { return platform.Equal(j.target, target) })]
 		unseen := *j.nodeRun
 		unseen.env.Progress = unseenProgress{}
-		return job{j.index, target, &unseen}.ask(ctx, question)
+		return job{j.index, target, &unseen, j.instead}.ask(ctx, question)
 	}
 }
 

@@ -24,6 +24,8 @@ import (
 type Report struct {
 	// Platforms are in canonical order, each once.
 	Platforms []PlatformReport
+	// Nodes is the number of the builder's nodes, as far as they could get platforms of this build.
+	Nodes int
 	// Target is the descriptor that the tags point at: the index, or the manifest of a single platform. It is zero if the build failed
 	// before.
 	Target ocispecs.Descriptor
@@ -51,7 +53,9 @@ func (r Report) Missing() (missing []PlatformReport) {
 type PlatformReport struct {
 	Platform platform.Platform
 	Node     string
-	Mode     plan.Mode
+	// Instead says which node would have made the platform, and why it did not; "" if Node is the one.
+	Instead string
+	Mode    plan.Mode
 	// Emulator is the emulator of an Emulated platform: "qemu 7.2.22"; "" if it is not known.
 	Emulator string
 	// Seconds is the time of the platform's solve, including its push and without the wait for its turn.

@@ -61,8 +61,10 @@ type Request struct {
 	// Cross selects the steps that run on the node's own platform instead of under an emulator; the zero value selects none.
 	Cross cross.Choice
 
-	// Jobs bounds the solves that work at the same time. 0: all native ones, and as many emulated ones as the node has CPUs.
+	// Jobs bounds the solves that work at the same time on a node. 0: all native ones, and as many emulated ones as the node has CPUs.
 	Jobs int
+	// Fallback permits that a node builds the platforms of another one that cannot be used.
+	Fallback bool
 	// KeepEmulators forbids installing emulators: a platform that a node cannot run is then an error.
 	KeepEmulators bool
 

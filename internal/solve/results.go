@@ -32,7 +32,7 @@ func (r solved) tested(tests []smoke.Outcome, err error) solved {
 
 // gather turns the results of the solves into one report: with the reason that stopped all of them, or with the platforms' own errors.
 func gather(ctx context.Context, w task, results []solved, decided decision) (Report, error) {
-	var rep Report
+	rep := Report{Nodes: len(w.env.Nodes) + len(w.env.Down)}
 	for i, r := range results {
 		p := PlatformReport{
 			Platform: w.targets[i], Node: r.node, Seconds: r.seconds, Err: r.err,
@@ -48,7 +48,7 @@ func gather(ctx context.Context, w task, results []solved, decided decision) (Re
 			if r.fallback.job != nil {
 				job = *r.fallback.job
 			}
-			p.Mode, p.Emulator = job.Mode, job.Emulator
+			p.Mode, p.Emulator, p.Instead = job.Mode, job.Emulator, job.Instead
 			p.Err = r.symptoms.Explain(job, p.Err)
 		}
 		rep.Platforms = append(rep.Platforms, p)

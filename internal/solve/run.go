@@ -80,6 +80,7 @@ func solveAll(
 	stoppedBy(solving, results)
 	w.compare(results)
 	w.remember(jobs, results, b.decision.plan)
+	w.rememberPlaces(jobs, results)
 	decided := b.decision
 	if w.suffice(results) && decided.err == nil {
 		decided.err = exportCaches(ctx, runsOf(jobs), results, decided.pins)

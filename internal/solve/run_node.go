@@ -51,12 +51,16 @@ func (n Node) prober(targets []platform.Platform) probe {
 	}
 }
 
-// openJobs assigns the targets to nodes, and serves the build context to the nodes that have some, until stop is called. It cancels ctx if
+// openJobs gives the targets to nodes, and serves the build context to the nodes that have some, until stop is called. It cancels ctx if
 // the context cannot be served. [building] adds everything that is needed beyond reading Dockerfiles.
 func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs []job, stop func(), err error) {
 	probes := make([]probe, len(t.env.Nodes))
 	for k, n := range t.env.Nodes {
 		probes[k] = n.prober(t.targets)
+	}
+	placed, err := t.place(ctx, probes)
+	if err != nil {
+		return nil, nil, err
 	}
 	var stops []func()
 	stop = func() {
@@ -64,45 +68,35 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 			stop()
 		}
 	}
-	on, runs := t.assign(ctx, probes), make([]*nodeRun, len(t.env.Nodes))
-	for i, k := range on {
-		if runs[k] == nil {
-			n := t.env.Nodes[k]
-			session, end, err := t.req.Source.Serve(ctx, cancel, n.Solver, source.ServeOptions{Client: t.env.Client, Omit: sink.StagePrefix})
+	runs := make([]*nodeRun, len(t.env.Nodes))
+	for i, p := range placed {
+		if runs[p.node] == nil {
+			run, end, err := t.openRun(ctx, cancel, t.env.Nodes[p.node], probes[p.node])
 			if err != nil {
 				stop()
 				return nil, nil, err
 			}
-			reach := preflight.NewReach(slices.DeleteFunc(append(t.req.Repositories(), t.req.CacheRepositories()...), func(repo reference.Named) bool {
-				return t.env.Pushed.Took(repo, n.ID)
-			}), t.req.Insecure)
-			stops = append(stops, end, reach.Wait)
-			runs[k] = &nodeRun{task: t, node: n, session: session, probe: probes[k], reach: reach}
+			stops, runs[p.node] = append(stops, end), run
 		}
-		runs[k].own = append(runs[k].own, i)
-		jobs = append(jobs, job{i, t.targets[i], runs[k]})
+		runs[p.node].own = append(runs[p.node].own, i)
+		jobs = append(jobs, job{i, t.targets[i], runs[p.node], p.instead})
 	}
 	return jobs, stop, nil
 }
 
-// assign gives each target the index of its node. Where a target is native to no node, several nodes are probed; the jobs of a node that
-// cannot be probed report that later.
-func (t task) assign(ctx context.Context, probes []probe) []int {
-	nodes, status := make([]plan.Node, len(t.env.Nodes)), make([]emulation.Status, len(t.env.Nodes))
-	for k, n := range t.env.Nodes {
-		nodes[k] = n.Node
+// openRun serves the build context to a node, until stop is called.
+func (t task) openRun(ctx context.Context, cancel context.CancelCauseFunc, n Node, p probe) (r *nodeRun, stop func(), err error) {
+	session, end, err := t.req.Source.Serve(ctx, cancel, n.Solver, source.ServeOptions{Client: t.env.Client, Omit: sink.StagePrefix})
+	if err != nil {
+		return nil, nil, err
 	}
-	native := func(p platform.Platform) bool {
-		return slices.ContainsFunc(nodes, func(n plan.Node) bool { return n.RunsNatively(p, emulation.Status{}) })
-	}
-	if len(nodes) > 1 && slices.ContainsFunc(t.targets, func(p platform.Platform) bool { return !native(p) }) {
-		var asking sync.WaitGroup
-		for k := range nodes {
-			asking.Go(func() { status[k], _ = probes[k](ctx) })
-		}
-		asking.Wait()
-	}
-	return plan.Assign(nodes, status, t.targets)
+	reach := preflight.NewReach(slices.DeleteFunc(append(t.req.Repositories(), t.req.CacheRepositories()...), func(repo reference.Named) bool {
+		return t.env.Pushed.Took(repo, n.ID)
+	}), t.req.Insecure)
+	return &nodeRun{task: t, node: n, session: session, probe: p, reach: reach}, func() {
+		reach.Wait()
+		end()
+	}, nil
 }
 
 // runsOf returns the nodes that have jobs, in the order of the first job of each.

@@ -119,8 +119,9 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 		"Base image, named as in FROM, that may be for another platform than the requested one")
 	f.BoolVar(&o.dryRun, "dry-run", false, `Show what the build would do, as "docker multiarch plan" does, and do not build`)
 	f.StringVar(&o.emulators, "emulators", "auto", `Install missing emulators on the engine's host ("auto", "never")`)
+	f.StringVar(&o.fallback, "fallback", "", `Let other nodes build the platforms of a node that cannot be used ("never", "emulate")`)
 	f.BoolVar(&o.index, "index", false, "Create an index even for a single platform")
-	f.IntVar(&o.jobs, "jobs", 0, "Number of platforms to build at the same time (0: all native ones, and one emulated one per CPU)")
+	f.IntVar(&o.jobs, "jobs", 0, "Number of platforms to build at the same time on a node (0: all native ones, and one emulated one per CPU)")
 	f.StringVar(&o.mediaTypes, "media-types", "", `Media types of the result: "oci" (default) or "docker"`)
 }
 

@@ -46,7 +46,9 @@ func ask(ctx context.Context, w *cli.Env, j job, progress *display.Display) ([]s
 	if err != nil {
 		return nil, err
 	}
-	conn, err := w.Connect(ctx, cli.ConnectOptions{Builder: j.builder, Host: j.hostNetwork(), Note: progress.Note})
+	conn, err := w.Connect(ctx, cli.ConnectOptions{
+		Builder: j.builder, Targets: j.request.Platforms, Fallback: j.request.Fallback, Host: j.hostNetwork(), Note: progress.Note,
+	})
 	if err != nil {
 		return nil, err
 	}

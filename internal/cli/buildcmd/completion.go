@@ -33,6 +33,7 @@ func buildCompletions(w *cli.Env) map[string]cli.Completer {
 		"network":        cli.OneOf("default", "none", "host"),
 		"media-types":    cli.OneOf("oci", "docker"),
 		"emulators":      cli.OneOf("auto", "never"),
+		"fallback":       cli.OneOf("never", "emulate"),
 		"cache-mounts":   cli.OneOf("auto", "shared", "isolated"),
 		"log-dir":        folders,
 		"file":           files,

@@ -171,6 +171,10 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		"a terminal that is none": {[]string{"--push", "-t", "app", "--progress", "tty", "."}, "", []string{"--progress tty: "}},
 		"an unknown network":      {[]string{"--push", "-t", "app", "--network", "mynet", "."}, "", []string{`--network "mynet" is not one of default, none, host`}},
 		"unknown emulators":       {[]string{"--push", "-t", "app", "--emulators", "yes", "."}, "", []string{`--emulators "yes" is not one of auto, never`}},
+		"an unknown fallback":     {[]string{"--push", "-t", "app", "--fallback", "always", "."}, "", []string{`--fallback "always" is not one of never, emulate`}},
+		"a bad fallback in the file": {
+			[]string{"--push", "."}, "image: app\nfallback: always\n", []string{project.Name + `: fallback "always" is not one of never, emulate`},
+		},
 		"a bad host":              {[]string{"--push", "-t", "app", "--add-host", "a", "."}, "", []string{`--add-host "a" is not of the form host:ip`}},
 		"a bad build argument":    {[]string{"--push", "-t", "app", "--build-arg", "=x", "."}, "", []string{`--build-arg "=x" is not of the form KEY=VALUE or KEY`}},
 		"a bad label":             {[]string{"--push", "-t", "app", "--label", "=x", "."}, "", []string{`--label "=x" is not of the form KEY=VALUE`}},
@@ -182,7 +186,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		"a bad builder name":      {[]string{"--push", "-t", "app", "--builder", "a/b", "."}, "", []string{`--builder: invalid builder name "a/b"`}},
 		"an iidfile nowhere":      {[]string{"--push", "-t", "app", "--iidfile", "nowhere/iid", "."}, "", []string{"--iidfile: ", "no such file"}},
 		"metadata nowhere":        {[]string{"--push", "-t", "app", "--metadata-file", ".", "."}, "", []string{"--metadata-file: ", "is a directory"}},
-		"an unknown key":          {[]string{"--push", "."}, "image: app\nplatform-list: [linux/amd64]\n", []string{project.Name + `: line 2: unknown key "platform-list" (the keys are image, platforms, media-types, cross)`}},
+		"an unknown key":          {[]string{"--push", "."}, "image: app\nplatform-list: [linux/amd64]\n", []string{project.Name + `: line 2: unknown key "platform-list" (the keys are image, platforms, media-types, cross, fallback)`}},
 		"a key of another kind":   {[]string{"--push", "."}, "image: {a: b}\n", []string{project.Name + ": line 1: the value must be a string or a list of strings"}},
 		"no YAML":                 {[]string{"--push", "."}, "image: [\n", []string{project.Name + ": line "}},
 		"a bad platform in the file": {

@@ -41,6 +41,7 @@ type imageFlags struct {
 type workFlags struct {
 	jobs      int
 	emulators string
+	fallback  string
 	cross     []string
 	builder   cli.BuilderOptions
 	cache     buildflags.CacheOptions

@@ -45,6 +45,9 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	if err := j.cross(o, file); err != nil {
 		return j, err
 	}
+	if err := j.fallback(o, file); err != nil {
+		return j, err
+	}
 	if err := j.values(w, o); err != nil {
 		return j, err
 	}
@@ -210,6 +213,21 @@ func (j *job) modes(o buildOptions) error {
 	}
 	if o.jobs < 0 {
 		return fmt.Errorf("--jobs %d is negative: use a number of platforms, or 0 for the default", o.jobs)
+	}
+	return nil
+}
+
+// fallback parses whether other nodes may build what a node would build that cannot be used: by the flag, else the project's file.
+func (j *job) fallback(o buildOptions, p project.File) error {
+	chosen := project.First(
+		project.Choice{Values: cli.NonEmpty(o.fallback), From: "--fallback"}, project.Choice{Values: cli.NonEmpty(p.Fallback), From: project.Name + ": fallback"},
+	)
+	switch chosen.One() {
+	case "", "never":
+	case "emulate":
+		j.request.Fallback = true
+	default:
+		return fmt.Errorf("%s %q is not one of never, emulate", chosen.From, chosen.One())
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 		return err
 	})
 	r.conn, err = w.Connect(ctx, cli.ConnectOptions{
-		Builder: j.builder, Probe: j.request.ToProbe(), Host: j.hostNetwork(), Note: progress.Note,
+		Builder: j.builder, Targets: j.request.Platforms, Fallback: j.request.Fallback, Probe: j.request.ToProbe(), Host: j.hostNetwork(), Note: progress.Note,
 		Containers: len(j.request.Tests) > 0,
 		Permit: func(ctx context.Context) error {
 			if err := asking.Wait(); err != nil {
@@ -83,6 +83,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, cli.Exact(w.Out)
 	r.env.Listings, r.env.Bases, r.env.Times = w.Listings(), w.Cached("bases"), w.Cached("times")
 	r.env.Pushed = memory
+	r.env.Placements = w.Cached("placements")
 	if j.request.Outputs.Load() != nil || len(j.request.Tests) > 0 {
 		r.env.Engine, r.env.PullAuth = w.Engine(), w.Logins().ForPulls(progress.Say)
 	}

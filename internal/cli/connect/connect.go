@@ -26,12 +26,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
-	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // Env returns the environment of the commands from the Docker CLI's context, config file and streams. The caller adds the drivers.
@@ -83,58 +80,6 @@ func newRegistry(w *cli.Env, info engine.Info, note func(string)) *manifest.Clie
 			note(fmt.Sprintf("waiting %s for %s: %s", wait.Delay.Round(time.Second/10), wait.Registry, printable.Line(wait.Reason)))
 		},
 	})
-}
-
-// connectBuilder makes the nodes of a build's builder ready and connects to them.
-func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*cli.Connection, error) {
-	b, spec, err := w.Spec(opt)
-	if err != nil {
-		return nil, err
-	}
-	spec.Permit, spec.Probe = opt.Permit, opt.Probe
-	nodes, err := builder.Open(ctx, w.Drivers, b.Nodes, spec, opt.Note.Say)
-	if err != nil {
-		return nil, err
-	}
-	c := &cli.Connection{Nodes: nodes, Env: solve.Env{
-		Auth: w.Logins().ForBuilder(opt.Note.Say), TokenError: w.Logins().TokenError, Client: cli.ClientName(),
-	}}
-	var ends []func() diag.Diagnostic
-	for _, n := range nodes {
-		for _, warning := range n.Warnings {
-			opt.Note(diag.Warningf("%s", warning))
-		}
-		c.Env.Nodes = append(c.Env.Nodes, solveNode(n, opt))
-		ends = append(ends, watchDisk(ctx, n.Endpoint.Name(), n.Disk, diskLookAfter))
-	}
-	c.Close = func() {
-		for i, n := range nodes {
-			if warning := ends[i](); warning.Found() {
-				opt.Note(warning)
-			}
-			_ = n.Close()
-		}
-	}
-	return c, nil
-}
-
-// solveNode returns a node as package solve uses it.
-func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
-	node := solve.Node{
-		Node: plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
-		ID:   n.ID, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen, Probe: n.Probe,
-	}
-	if n.Shell != nil {
-		node.Sent = n.Sent
-	}
-	if n.Engine != nil {
-		node.Install = func(ctx context.Context, ps []platform.Platform) error {
-			return installEmulators(ctx, n.Engine.Images, opt.Note, emulation.InstallOptions{
-				Shell: n.Shell, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note.Say, Kernel: opt.Containers,
-			})
-		}
-	}
-	return node
 }
 
 // solver adapts BuildKit's client to solve.Solver.

@@ -1,7 +1,9 @@
 package connect
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -16,14 +18,14 @@ const diskLookAfter = 2 * time.Second
 
 // watchDisk watches the disk with a builder's cache while a build runs. end stops the watch, and returns a warning if the disk is nearly full.
 // If looking is cheap, end looks; otherwise watchDisk looks during a build longer than after.
-func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after time.Duration) (end func() diag.Diagnostic) {
+func watchDisk(ctx context.Context, e builder.Endpoint, disk builder.DiskGauge, after time.Duration) (end func() diag.Diagnostic) {
 	if disk == nil {
 		return func() diag.Diagnostic { return diag.Diagnostic{} }
 	}
 	if disk.Local() {
 		return func() diag.Diagnostic {
 			d, _ := disk.Disk(ctx) // unknown counts as not full
-			return diskWarning(name, d)
+			return diskWarning(e, d)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -38,18 +40,21 @@ func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after t
 		if !timer.Stop() {
 			<-done
 		}
-		return diskWarning(name, observed)
+		return diskWarning(e, observed)
 	})
 }
 
-func diskWarning(name string, d builder.Disk) diag.Diagnostic {
+func diskWarning(e builder.Endpoint, d builder.Disk) diag.Diagnostic {
 	if !d.NearlyFull() {
 		return diag.Diagnostic{}
 	}
-	prune := "docker multiarch builder prune"
+	name, prune := cmp.Or(e.Builder, builder.DefaultName), "docker multiarch builder prune"
 	if name != builder.DefaultName {
 		prune += " --builder " + name
 	}
-	return diag.Warningf("the disk with the cache of builder %q is nearly full (%s of %s free): %s frees space",
-		name, cli.Size(d.Free), cli.Size(d.Total), prune)
+	whose := fmt.Sprintf("builder %q", name)
+	if e.Node != "" {
+		whose = fmt.Sprintf("node %q of %s", e.Node, whose)
+	}
+	return diag.Warningf("the disk with the cache of %s is nearly full (%s of %s free): %s frees space", whose, cli.Size(d.Free), cli.Size(d.Total), prune)
 }

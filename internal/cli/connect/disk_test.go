@@ -40,18 +40,26 @@ func TestANearlyFullDiskIsWarnedAbout(t *testing.T) {
 		"unknown":  {fakeDisk{err: errors.New("no df"), near: true}, diag.Diagnostic{}},
 	} {
 		tt.node.done = make(chan struct{})
-		if got := watchDisk(t.Context(), "b", tt.node, time.Hour)(); !cmp.Equal(got, tt.want) {
+		if got := watchDisk(t.Context(), builder.Endpoint{Builder: "b"}, tt.node, time.Hour)(); !cmp.Equal(got, tt.want) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
 
+func TestAFullDiskOfOneOfSeveralNodesIsNamed(t *testing.T) {
+	disk := fakeDisk{disk: builder.Disk{Total: 250e9, Free: 3e9}, near: true, done: make(chan struct{})}
+	want := `the disk with the cache of node "arm" of builder "default" is nearly full (3GB of 250GB free): docker multiarch builder prune frees space`
+	if got := watchDisk(t.Context(), builder.Endpoint{Node: "arm"}, disk, time.Hour)(); got.Message != want {
+		t.Errorf("got %s", got.Message)
+	}
+}
+
 func TestADiskThatIsFarAwayIsLookedAtInLongBuildsOnly(t *testing.T) {
 	node := fakeDisk{disk: builder.Disk{Total: 250e9, Free: 3e9}, done: make(chan struct{})}
-	if got := watchDisk(t.Context(), "b", node, time.Hour)(); got.Found() {
+	if got := watchDisk(t.Context(), builder.Endpoint{Builder: "b"}, node, time.Hour)(); got.Found() {
 		t.Error(got)
 	}
-	end := watchDisk(t.Context(), "b", node, 0)
+	end := watchDisk(t.Context(), builder.Endpoint{Builder: "b"}, node, 0)
 	<-node.done
 	if !end().Found() { // end waits for the observation
 		t.Error("no warning")

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	dockercli "github.com/docker/cli/cli"
@@ -175,6 +176,9 @@ func cannotRunHint(cannot *preflight.CannotRunError) string {
 		missing = &emulation.MissingError{Platforms: cannot.Platforms}
 	}
 	install := missingHint(missing)
+	if cannot.Host != "" {
+		install = hostHint(missing)
+	}
 	if install != "" {
 		install += "\n      or "
 	}
@@ -182,6 +186,19 @@ func cannotRunHint(cannot *preflight.CannotRunError) string {
 		return install + "test only platforms that the node runs: --test linux/amd64:CMD, or platforms in --test-file"
 	}
 	return fmt.Sprintf("%savoid steps that run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
+}
+
+// hostHint returns the commands that install emulators on the machine of a node on which this program cannot install any.
+func hostHint(missing *emulation.MissingError) string {
+	var archs []string
+	for _, p := range missing.Installable() {
+		archs = append(archs, p.Architecture)
+	}
+	if len(archs) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("on that node's host, run `docker run --privileged --userns=host --rm %s --install %s`,\n"+
+		"      or install the distribution's package of QEMU's static emulators (qemu-user-static)", emulation.DefaultImage, strings.Join(archs, ","))
 }
 
 // SignalStatus returns the exit status of a program that a signal ended, as shells define it.

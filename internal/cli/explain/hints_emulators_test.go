@@ -40,6 +40,10 @@ func TestAPlatformThatCannotRunComesWithTheCommandThatFixesIt(t *testing.T) {
 		"a build that may not install": {
 			&preflight.CannotRunError{Node: "a", Platforms: s390x}, []string{"docker multiarch emulators install linux/s390x", "cross-compile"},
 		},
+		"on a host where nothing can be installed from here": {
+			&preflight.CannotRunError{Node: "a", Platforms: s390x, Host: "tcp://10.0.0.7:1234"},
+			[]string{"on that node's host, run `docker run --privileged", "--install s390x`", "cross-compile"},
+		},
 		"an emulator that crashed":  {step(plan.Emulated, true), []string{"qemu 7.2.22", "linux/s390x", "not your program's fault", "--force"}},
 		"BuildKit's that crashed":   {step(plan.EmulatedBuilder, true), []string{"BuildKit's own", "emulators install linux/s390x"}},
 		"a handler that went":       {step(plan.Emulated, false), []string{"docker multiarch emulators status linux/s390x"}},

@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -52,6 +53,9 @@ func WithFixes(all []diag.Diagnostic) []diag.Diagnostic {
 
 // preflightHint returns what to do about a problem that was found before a build began.
 func preflightHint(err error) string {
+	if down, ok := errors.AsType[*plan.DownError](err); ok {
+		return downHint(down)
+	}
 	if base, ok := errors.AsType[*preflight.BaseError](err); ok {
 		return baseHint(base)
 	}
@@ -69,6 +73,14 @@ func preflightHint(err error) string {
 		return cannotRunHint(cannot)
 	}
 	return ""
+}
+
+// downHint returns what to do about nodes that cannot be used.
+func downHint(e *plan.DownError) string {
+	if e.All {
+		return "see that the nodes run and can be reached from here"
+	}
+	return "see that the node runs and can be reached from here; --fallback emulate lets the builder's other nodes build its platforms"
 }
 
 func baseHint(e *preflight.BaseError) string {

@@ -45,6 +45,8 @@ type section struct {
 type platformRow struct {
 	Platform string `json:"platform"`
 	Node     string `json:"node"`
+	// Instead says which node would build the platform, and why it does not.
+	Instead string `json:"instead,omitempty"`
 	// Mode is native, cross, emulated, emulated (builder), impossible or unknown; How adds the emulator in words.
 	Mode string `json:"mode"`
 	How  string `json:"how"`
@@ -101,7 +103,7 @@ func Of(r solve.Request, o lookahead.Outlook) Plan {
 	}
 	for i, job := range o.Plan.Jobs {
 		mode, how := planMode(o, i)
-		s.Platforms = append(s.Platforms, platformRow{platform.Format(job.Platform), job.Node, mode, how})
+		s.Platforms = append(s.Platforms, platformRow{platform.Format(job.Platform), job.Node, job.Instead, mode, how})
 	}
 	for _, p := range o.Steps {
 		step := stepRow{

@@ -32,6 +32,8 @@ type File struct {
 	MediaTypes string `yaml:"media-types"`
 	// Cross has the values of --cross.
 	Cross stringList `yaml:"cross"`
+	// Fallback is the value of --fallback.
+	Fallback string `yaml:"fallback"`
 }
 
 // linedList is a stringList with its line.
@@ -81,7 +83,7 @@ func parseProject(data []byte) (p File, err error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(&p); err != nil && !errors.Is(err, io.EOF) { // nothing but comments
-		return File{}, fmt.Errorf("%s: %s (the keys are image, platforms, media-types, cross)", Name, yamlError(err))
+		return File{}, fmt.Errorf("%s: %s (the keys are image, platforms, media-types, cross, fallback)", Name, yamlError(err))
 	}
 	return p, nil
 }

@@ -57,6 +57,7 @@ type platformMetadata struct {
 	Attestations []digest.Digest `json:"attestations,omitempty"`
 	Size         int64           `json:"size"`               // bytes of the layers and the config, compressed as in the registry
 	Node         string          `json:"node"`               // of the builder
+	Instead      string          `json:"instead,omitempty"`  // the node that would have made it, and why it did not
 	How          plan.Mode       `json:"how"`                // native, cross, emulated or emulated (builder)
 	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", if it is known
 	Seconds      float64         `json:"seconds"`            // of the solve, its push included
@@ -145,7 +146,7 @@ func texts[N reference.Named](refs []N) []string {
 
 func newPlatformMetadata(p solve.PlatformReport) platformMetadata {
 	m := platformMetadata{
-		Platform: platform.Format(p.Platform), Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
+		Platform: platform.Format(p.Platform), Node: p.Node, Instead: p.Instead, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
 		Retries: p.Retries, Cross: newCrossMetadata(p.Cross),
 	}
 	if v := p.Verify; v.Verdict != "" && v.Verdict != gate.NotAsked {

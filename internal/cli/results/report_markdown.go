@@ -22,6 +22,7 @@ func (o Outcome) markdown() string {
 	parts := []string{
 		"### " + o.headline() + "\n",
 		o.platformTable(),
+		o.instead(),
 		o.relocations(),
 		o.why(),
 		o.findings(),
@@ -110,6 +111,17 @@ func (o Outcome) platformTable() string {
 		rows = append(rows, row)
 	}
 	return mdTable(rows)
+}
+
+// instead returns the platforms that another node would have made.
+func (o Outcome) instead() string {
+	var b strings.Builder
+	for _, p := range o.Report.Platforms {
+		if p.Instead != "" {
+			fmt.Fprintf(&b, "- %s was built on node %s instead: %s\n", mdCode(platform.Format(p.Platform)), mdCode(p.Node), mdText(p.Instead))
+		}
+	}
+	return b.String()
 }
 
 // relocations returns the time that relocated steps saved, or could save.

@@ -31,6 +31,7 @@ type column struct {
 func columnsOf(report solve.Report) []column {
 	all := []column{
 		{"PLATFORM", func(p solve.PlatformReport) string { return platform.Format(p.Platform) }},
+		{"NODE", func(p solve.PlatformReport) string { return nodeCell(report, p) }},
 		{"BUILD", buildCell},
 		{"VERIFY", verifyCell},
 		{"TEST", testCell},
@@ -70,6 +71,14 @@ func Table(out io.Writer, report solve.Report) {
 // begun reports whether the build got as far as a plan. A build that failed before needs no table.
 func begun(report solve.Report) bool {
 	return slices.ContainsFunc(report.Platforms, func(p solve.PlatformReport) bool { return p.Mode != "" })
+}
+
+// nodeCell returns the platform's node, if the builder has several or another one would have made the platform.
+func nodeCell(report solve.Report, p solve.PlatformReport) string {
+	if report.Nodes > 1 || p.Instead != "" {
+		return p.Node
+	}
+	return ""
 }
 
 // buildCell returns how the platform was built, and the time.

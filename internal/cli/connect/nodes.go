@@ -1,0 +1,138 @@
+package connect
+
+import (
+	"context"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// unneededWait is how long a node is waited for that has not answered when the others suffice. It could only take a share of their work.
+const unneededWait = time.Second
+
+// connectBuilder makes those nodes of a build's builder ready that may get one of its platforms, and connects to them.
+func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*cli.Connection, error) {
+	b, spec, err := w.Spec(opt)
+	if err != nil {
+		return nil, err
+	}
+	spec.Permit, spec.Probe = opt.Permit, opt.Probe
+	opening := builder.Opening{
+		Drivers: w.Drivers, Endpoints: needed(b.Nodes, opt.Targets), Want: spec, Report: opt.Note.Say, Patience: unneededWait,
+		Judge: func(all []builder.Outcome) (bool, error) { return judge(all, opt) },
+	}
+	outcomes, err := builder.Open(ctx, opening)
+	if err != nil {
+		return nil, err
+	}
+	c := &cli.Connection{Env: solve.Env{
+		Auth: w.Logins().ForBuilder(opt.Note.Say), TokenError: w.Logins().TokenError, Client: cli.ClientName(),
+	}}
+	for _, o := range outcomes {
+		if o.Node == nil {
+			c.Env.Down = append(c.Env.Down, candidate(o))
+			continue
+		}
+		c.Nodes, c.Env.Nodes = append(c.Nodes, o.Node), append(c.Env.Nodes, solveNode(o.Node, opt))
+	}
+	c.Close = attend(ctx, c.Nodes, opt.Note)
+	return c, nil
+}
+
+// needed returns the endpoints of a builder that may get one of the targets.
+func needed(endpoints []builder.Endpoint, targets []platform.Platform) (some []builder.Endpoint) {
+	given := make([][]platform.Platform, len(endpoints))
+	for i, e := range endpoints {
+		given[i] = e.Platforms
+	}
+	for _, i := range plan.Needed(given, targets) {
+		some = append(some, endpoints[i])
+	}
+	return some
+}
+
+// judge returns an error as soon as the build cannot do without a node that cannot be used, and reports whether the nodes that are open
+// suffice. The error of a builder's only node is the driver's own.
+func judge(outcomes []builder.Outcome, opt cli.ConnectOptions) (enough bool, err error) {
+	if len(outcomes) == 1 {
+		return false, outcomes[0].Err
+	}
+	var known, pending, up []plan.Candidate
+	for _, o := range outcomes {
+		switch c := candidate(o); {
+		case o.Node != nil:
+			known, up = append(known, c), append(up, c)
+		case o.Err != nil:
+			known = append(known, c)
+		default:
+			pending = append(pending, c)
+		}
+	}
+	targets := opt.Targets
+	if first := outcomes[0]; len(targets) == 0 {
+		switch {
+		case first.Node != nil:
+			targets = first.Node.Platforms[:1]
+		case first.Err != nil && (!opt.Fallback || len(known) == len(outcomes) && len(up) == 0):
+			down := plan.DownNode{Name: first.Endpoint.Name(), Address: first.Endpoint.Address, Err: first.Err}
+			return false, &plan.DownError{Nodes: []plan.DownNode{down}, All: len(up)+len(pending) == 0}
+		default:
+			return false, nil
+		}
+	}
+	return plan.Settled(up, targets), plan.Lost(known, pending, targets, opt.Fallback)
+}
+
+// candidate returns the outcome of an endpoint as a plan needs it.
+func candidate(o builder.Outcome) plan.Candidate {
+	c := plan.Candidate{Node: plan.Node{Name: o.Endpoint.Name(), Preferred: o.Endpoint.Platforms}, Address: o.Endpoint.Address, Down: o.Err}
+	if o.Node != nil {
+		c.Platforms = o.Node.Platforms
+	}
+	return c
+}
+
+// attend shows the nodes' warnings and watches their disks until the connection is closed.
+func attend(ctx context.Context, nodes []*builder.Node, note diag.Notes) (closed func()) {
+	var ends []func() diag.Diagnostic
+	for _, n := range nodes {
+		for _, warning := range n.Warnings {
+			note(diag.Warningf("%s", warning))
+		}
+		ends = append(ends, watchDisk(ctx, n.Endpoint, n.Disk, diskLookAfter))
+	}
+	return func() {
+		for i, n := range nodes {
+			if warning := ends[i](); warning.Found() {
+				note(warning)
+			}
+			_ = n.Close()
+		}
+	}
+}
+
+// solveNode returns a node as package solve uses it.
+func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
+	node := solve.Node{
+		Node:    plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
+		ID: n.ID, Address: n.Endpoint.Address, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen,
+		Probe: n.Probe, Running: n.Running,
+	}
+	if n.Shell != nil {
+		node.Sent = n.Sent
+	}
+	if n.Engine != nil {
+		node.Install = func(ctx context.Context, ps []platform.Platform) error {
+			return installEmulators(ctx, n.Engine.Images, opt.Note, emulation.InstallOptions{
+				Shell: n.Shell, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note.Say, Kernel: opt.Containers,
+			})
+		}
+	}
+	return node
+}
