@@ -7,7 +7,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/placements"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -28,7 +30,10 @@ func (t task) place(ctx context.Context, probes []probe) ([]placed, error) {
 		ask(len(probes), func(k int) { all[k].Status, _ = probes[k](ctx) })
 	}
 	if rivals := plan.Rivals(all, t.targets); len(rivals) > 0 {
-		t.remembered(all)
+		last := t.placements().Last()
+		for k, c := range all {
+			all[k].Built = last.Of(placementKey(c.Name, c.Address), t.targets)
+		}
 		ask(len(rivals), func(k int) {
 			if running := t.env.Nodes[rivals[k]].Running; running != nil {
 				all[rivals[k]].Running, _ = running(ctx) // one that does not say counts as idle; its solves report what is wrong with it
@@ -47,6 +52,27 @@ func (t task) place(ctx context.Context, probes []probe) ([]placed, error) {
 		t.notePlaces(all, places)
 	}
 	return on, nil
+}
+
+// placements has the nodes that have built the context before.
+func (t task) placements() placements.Memory {
+	return placements.Memory{Dir: t.env.Placements, Project: t.req.Source.Project(t.env.Client)}
+}
+
+// placementKey identifies a node among all nodes that may have built a context.
+func placementKey(name, address string) string { return name + "\n" + address }
+
+// probe asks a node which platforms it runs besides its own: once, for all targets, with the context of the first call.
+type probe func(context.Context) (emulation.Status, error)
+
+func (n Node) prober(targets []platform.Platform) probe {
+	var once sync.Once
+	var status emulation.Status
+	var err error
+	return func(ctx context.Context) (emulation.Status, error) {
+		once.Do(func() { status, err = n.Probe(ctx, targets...) })
+		return status, err
+	}
 }
 
 // candidates returns the nodes as the plan needs them, those that are down last.

@@ -8,10 +8,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
+	"github.com/docker-multiarch/docker-multiarch/internal/placements"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/timing"
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // solved is the result of a job: the outcome of its last attempt, and the data of all attempts together. Only this file changes it.
@@ -115,6 +117,17 @@ func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
 		f := w.env.times()
 		f.Put(timesName, timing.Decode(f.Get(timesName)).With(times).Encode())
 	}
+}
+
+// rememberPlaces records the nodes that have built the platforms, if there was a choice.
+func (w task) rememberPlaces(jobs []job, results []solved) {
+	nodes := placements.Last{}
+	for i, r := range results {
+		if n := jobs[i].node; r.err == nil && len(w.env.Nodes) > 1 {
+			nodes[platform.Format(w.targets[i])] = placementKey(n.Name, n.Address)
+		}
+	}
+	w.placements().Put(nodes)
 }
 
 // failedFast ends the other solves by stop if a platform's result means that the build fails, and the request says FailFast.

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
-	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
@@ -36,19 +34,6 @@ type nodeRun struct {
 	checker *imagecheck.Checker // nil if nothing is examined
 	natives *crosscompile.Natives
 	steps   *vertexlog.Log // of all solves of the node, without output
-}
-
-// probe asks a node which platforms it runs besides its own: once, for all targets, with the context of the first call.
-type probe func(context.Context) (emulation.Status, error)
-
-func (n Node) prober(targets []platform.Platform) probe {
-	var once sync.Once
-	var status emulation.Status
-	var err error
-	return func(ctx context.Context) (emulation.Status, error) {
-		once.Do(func() { status, err = n.Probe(ctx, targets...) })
-		return status, err
-	}
 }
 
 // openJobs gives the targets to nodes, and serves the build context to the nodes that have some, until stop is called. It cancels ctx if

@@ -2,6 +2,7 @@ package builders
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -92,14 +93,19 @@ func bootstrap(ctx context.Context, w *cli.Env, words cli.BuilderOptions) error 
 	if err != nil {
 		return err
 	}
-	nodes, err := builder.Open(ctx, w.Drivers, b.Nodes, spec, w.Say)
-	for _, n := range nodes {
-		for _, warning := range n.Warnings {
+	outcomes, err := builder.Open(ctx, builder.Opening{Drivers: w.Drivers, Endpoints: b.Nodes, Want: spec, Report: w.Say})
+	failed := []error{err}
+	for _, o := range outcomes {
+		if o.Node == nil {
+			failed = append(failed, o.Err)
+			continue
+		}
+		for _, warning := range o.Node.Warnings {
 			w.Note(diag.Warningf("%s", warning))
 		}
-		_ = n.Close() // only its readiness counts
+		_ = o.Node.Close() // only its readiness counts
 	}
-	return err
+	return errors.Join(failed...)
 }
 
 // askKernels finds out for each node that answers how it runs the programs of each platform, and why its image may run with privileges.
