@@ -31,10 +31,10 @@ type Solver interface {
 type Node struct {
 	plan.Node
 	// ID identifies the node with its cache; "" if it has no ID.
-	ID     string
+	ID string
 	// Address is where the node is, for messages; "" if there is nothing to say.
 	Address string
-	Solver Solver
+	Solver  Solver
 	// OnHost reports whether the node is on the network of the engine's host. HostChosen reports whether the user asked for that
 	// explicitly, and not only to reach a registry there, so that Dockerfiles may fetch from the host.
 	OnHost, HostChosen bool

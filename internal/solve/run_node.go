@@ -2,8 +2,10 @@ package solve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
@@ -12,10 +14,12 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/silence"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
@@ -184,4 +188,33 @@ func (r *nodeRun) install(ctx context.Context, its plan.Plan) error {
 		}
 	}
 	return err
+}
+
+// watched is runSolve for a solve that sends to repositories, one after the other. It ends the solve with a [failure.SilentError] if a
+// registry receives nothing more.
+func (r *nodeRun) watched(
+	ctx context.Context, to []reference.Named, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus),
+) (*client.SolveResponse, error) {
+	if len(to) == 0 || r.node.Sent == nil {
+		return runSolve(ctx, r.node.Solver, opt, fn, see)
+	}
+	w := silence.New(r.node.Sent, r.env.Registry.Silence)
+	ctx, end := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if rest := w.Await(ctx); rest > 0 {
+			end(&failure.SilentError{Repository: to[min(w.Repository(), len(to)-1)].Name(), For: rest})
+		}
+	})
+	resp, err := runSolve(ctx, r.node.Solver, opt, fn, func(msg *client.SolveStatus) {
+		w.See(msg)
+		see(msg)
+	})
+	silent, ended := errors.AsType[*failure.SilentError](context.Cause(ctx))
+	end(nil)
+	watching.Wait()
+	if err != nil && ended {
+		return nil, silent
+	}
+	return resp, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/silence"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -51,7 +52,7 @@ func (h *hanging) bytes(context.Context) (int64, error) {
 	if h.now.Load() {
 		return h.sent.Load(), nil
 	}
-	return h.sent.Add(trickle), nil
+	return h.sent.Add(silence.Trickle), nil
 }
 
 func TestAnUploadThatNoLongerMovesIsMadeAgain(t *testing.T) {
@@ -96,7 +97,7 @@ func TestARegistryThatStaysSilentUnderAnUploadIsNamed(t *testing.T) {
 func TestAnUploadThatMovesOrMayMoveIsNotEnded(t *testing.T) {
 	var bytes atomic.Int64
 	for name, sent := range map[string]func(context.Context) (int64, error){
-		"bytes are sent":         func(context.Context) (int64, error) { return bytes.Add(trickle), nil },
+		"bytes are sent":         func(context.Context) (int64, error) { return bytes.Add(silence.Trickle), nil },
 		"programs end":           func(context.Context) (int64, error) { return -bytes.Add(1), nil },
 		"nobody knows":           func(context.Context) (int64, error) { return 0, errors.New("no shell") },
 		"there is no way to ask": nil,
@@ -112,15 +113,6 @@ func TestAnUploadThatMovesOrMayMoveIsNotEnded(t *testing.T) {
 				t.Errorf("noted %q", w.progress.notes)
 			}
 		})
-	}
-}
-
-func TestARegistryMayTakeLongToStoreALargeBlob(t *testing.T) {
-	s := &silence{limit: func(sent int64) time.Duration { return time.Minute + time.Duration(sent) }, started: -1, before: -1}
-	s.look(1000, nil, time.Second)
-	s.look(1000+1<<30, nil, time.Second)
-	if _, limit := s.look(1000+1<<30, nil, time.Second); limit != time.Minute+1<<30 {
-		t.Errorf("nothing may move for %s", limit)
 	}
 }
 

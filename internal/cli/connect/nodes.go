@@ -120,8 +120,8 @@ func attend(ctx context.Context, nodes []*builder.Node, note diag.Notes) (closed
 // solveNode returns a node as package solve uses it.
 func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	node := solve.Node{
-		Node:    plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
-		ID: n.ID, Address: n.Endpoint.Address, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen,
+		Node: plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
+		ID:   n.ID, Address: n.Endpoint.Address, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen,
 		Probe: n.Probe, Running: n.Running,
 	}
 	if n.Shell != nil {
