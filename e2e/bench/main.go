@@ -23,6 +23,8 @@
 // Images are loaded into the engine itself, and into one with a containerd store where there is one; that one has builders of its
 // own.
 //
+// Several nodes are two bare BuildKits that no engine has started, and on which ours and the peer build in turn.
+//
 // A proxy in front of the registry counts the requests to it and the bytes of uploads.
 //
 // Memory is the peak resident size of the plugin called directly: through the Docker CLI the larger of the two processes would be

@@ -60,6 +60,10 @@ const (
 	crossOneLimit     = 0.15
 	crossThreeLimit   = 0.2
 	crossNothingLimit = 10 // ms, more than without
+
+	nodesNothingLimit = 0.6
+	nodesFilesLimit   = 0.8
+	nodesMemoryLimit  = 0.6
 )
 
 func verdicts(results []result) []verdict {
@@ -106,6 +110,12 @@ func verdicts(results []result) []verdict {
 			absolute(r.Name+", ms more than with --cross=off", r.Median[ours]-r.Median[unchecked], crossNothingLimit)
 		case r.Name == "memory: "+verifyLarge:
 			absolute(r.Name, r.Median[ours], verifyMemoryLimit)
+		case r.Name == nodesNothing:
+			add(r, peer, nodesNothingLimit)
+		case r.Name == nodesFiles:
+			add(r, peer, nodesFilesLimit)
+		case r.Name == "memory: "+nodesNothing, r.Name == "memory: "+nodesFiles:
+			add(r, peer, nodesMemoryLimit)
 		case r.Unit == mib:
 			add(r, peer, memoryLimit)
 		case r.Unit == sent:

@@ -61,7 +61,11 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.Concat(rows, gates, w.verifies(ctx), crosses)
+	nodes, err := w.nodes(ctx, cases[0], cases[1])
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.Concat(rows, gates, w.verifies(ctx), crosses, nodes)
 	sizes, err := w.sizes()
 	return append(rows, sizes), err
 }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
+)
+
+// These rows are about two nodes, BuildKits of this machine that no engine has started, on which both contestants build. Each has a
+// platform.
+const (
+	nodesNothing = "2 nodes, 2 platforms, nothing to rebuild"
+	nodesFiles   = "2 nodes, 20,000 files, nothing to rebuild"
+
+	nodesBuilder = "docker-multiarch-bench-nodes"
+)
+
+// nodes returns the rows about two nodes. small and many are contexts of the other rows.
+func (w *world) nodes(ctx context.Context, small, many scenario) ([]row, error) {
+	buildctl := os.Getenv("MULTIARCH_E2E_BUILDCTL")
+	if buildctl == "" || os.Geteuid() != 0 {
+		fmt.Fprintln(w.log, "bench: without root and MULTIARCH_E2E_BUILDCTL no BuildKits are started here: several nodes are not measured")
+		return nil, nil
+	}
+	y := w.ways[0]
+	for i, platform := range []string{"linux/amd64", "linux/arm64"} {
+		dir, err := testenv.NewDir()
+		if err != nil {
+			return nil, err
+		}
+		d := testenv.Daemon{Program: filepath.Join(filepath.Dir(buildctl), "buildkitd"), Dir: dir, Platforms: []string{platform}}
+		w.undo = append(w.undo, func(context.Context) { d.Stop() })
+		if err := d.Start(); err != nil {
+			return nil, err
+		}
+		if err := d.Wait(); err != nil {
+			return nil, err
+		}
+		node := []string{"create", "--name", nodesBuilder, "--node", fmt.Sprint("node", i), "--driver", "remote", "--platform", platform}
+		if i > 0 {
+			node = append(node, "--append")
+		}
+		for _, words := range [][]string{{"multiarch", "builder"}, {"buildx"}} {
+			if _, err := w.docker(ctx, y, slices.Concat(words, node, []string{d.Address()})...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return slices.Concat(w.onNodes(nodesNothing, y, small), w.onNodes(nodesFiles, y, many)), nil
+}
+
+// onNodes returns the rows about time and memory of a case.
+func (w *world) onNodes(name string, y way, c scenario) []row {
+	build := func(name string) []string {
+		return []string{"build", "--builder", nodesBuilder, "--platform", "linux/amd64,linux/arm64", "-t", w.tag("nodes-" + name), "--push", c.dir}
+	}
+	our, their := build(ours), append(build(peer), "--provenance=false")
+	return []row{
+		{name: name, unit: millis, who: []contestant{
+			{ours, slices.Concat([]string{"docker", "multiarch"}, our), y.env}, {peer, slices.Concat([]string{"docker", "buildx"}, their), y.env},
+		}},
+		{name: "memory: " + name, unit: mib, who: []contestant{
+			{ours, slices.Concat([]string{w.plugin}, our), y.env}, {peer, slices.Concat([]string{w.peer}, their), y.env},
+		}},
+	}
+}
