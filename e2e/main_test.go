@@ -52,6 +52,7 @@ func TestMain(m *testing.M) {
 	// Stories wait for engines more than they compute.
 	_ = flag.Set("test.parallel", "4") // the flag exists
 	code := m.Run()
+	stopBareNodes()
 	for _, kind := range engineKinds {
 		removeBuilder(testenv.Setting(kind.variable), sharedBuilder)
 	}

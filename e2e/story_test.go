@@ -31,6 +31,7 @@ type story struct {
 	registry string // host:port
 	base     string // an image with a shell, for many platforms
 	builder  string
+	nodes    int    // of the builder, that the story has added
 	home     string // clean; the Docker config is in .docker
 	dir      string // the working directory, empty at first
 	tmp      string // TMPDIR of the commands

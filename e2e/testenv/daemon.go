@@ -19,7 +19,7 @@ type Daemon struct {
 	Dir       string   // an empty folder, for its configuration, state, socket and log; see NewDir
 	Port      int      // on loopback; 0: a socket in Dir
 	TLS       string   // folder of the certificates of e2e/env, for a port; "": without
-	Server    string   // the name of the server's certificate there; "": server
+	Server    string   // the certificate there that it shows; "": server, which is for loopback
 	Platforms []string // what its worker says that it runs; none: what it finds out
 	Path      string   // a folder in front of PATH; "": none
 
@@ -100,7 +100,11 @@ func (d *Daemon) answers() error {
 	defer cancel()
 	var opts []client.ClientOpt
 	if d.TLS != "" {
-		opts = append(opts, client.WithServerConfig("", filepath.Join(d.TLS, "ca.pem")), client.WithCredentials(filepath.Join(d.TLS, "client.pem"), filepath.Join(d.TLS, "client-key.pem")))
+		name := ""
+		if d.Server != "" {
+			name = d.Server + ".invalid"
+		}
+		opts = append(opts, client.WithServerConfig(name, filepath.Join(d.TLS, "ca.pem")), client.WithCredentials(filepath.Join(d.TLS, "client.pem"), filepath.Join(d.TLS, "client-key.pem")))
 	}
 	c, err := client.New(ctx, d.Address(), opts...)
 	if err != nil {

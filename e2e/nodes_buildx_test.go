@@ -1,0 +1,75 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// peerConfig tells our commands of the story which folder the peer of s.beside keeps its builders in.
+func (s *story) peerConfig() string {
+	s.Helper()
+	dir := filepath.Join(s.home, "buildx")
+	s.env = append(s.env, "BUILDX_CONFIG="+dir)
+	return dir
+}
+
+func TestABuilderOfThePeerIsTakenAsItIs(t *testing.T) {
+	s := besideOn(t)
+	dir := s.peerConfig()
+	s.peerNode("first", append([]string{"--driver", "remote", "--platform", "linux/amd64"}, s.optionsOf(s.bareUnix())...)...)
+	s.peerNode("second", append([]string{"--driver", "remote", "--platform", "linux/arm64"}, s.optionsOf(s.bareArm())...)...)
+	before := s.state(filepath.Join(dir, "instances"))
+	repo := s.repo()
+	r := s.mustBuild("--platform", twoPlatforms, "--push", "-t", repo+":named", "--metadata-file", "meta.json", s.where())
+	s.equal("the nodes", s.nodesOf("meta.json"), eachOnItsOwn)
+	s.contains("the note", r.err, "buildx", s.builder)
+	for platform, node := range map[string]bool{"linux/amd64": false, "linux/arm64": true} {
+		if text := s.fileOf(repo, "named", platform, "where"); isOn(text, s.bareArm()) != node {
+			s.Errorf("%s was built on %s", platform, text)
+		}
+	}
+	s.mustRun(call{
+		args: []string{"multiarch", "build", "--platform", twoPlatforms, "--push", "-t", repo + ":variable", "--metadata-file", "other.json", s.where()},
+		env:  []string{"BUILDX_BUILDER=" + s.builder},
+	})
+	s.equal("the nodes by the variable", s.nodesOf("other.json"), eachOnItsOwn)
+	s.equal("the peer's folder", s.state(filepath.Join(dir, "instances")), before)
+	s.contains("what the peer says of it", s.peer("ls"), s.builder)
+
+	// The peer's current builder is not followed, and ours of the same name wins.
+	s.beside("use", s.builder)
+	s.farmNamed(s.builder)
+	s.remoteNode("only", s.bareUnix())
+	s.mustBuild("-o", "ours", "--metadata-file", "ours.json", s.where())
+	s.equal("the nodes of our own", s.nodesOf("ours.json"), "linux/amd64 on only")
+}
+
+// farmNamed makes the story's builder one of ours that has no nodes yet.
+func (s *story) farmNamed(name string) { s.builder = name }
+
+func TestAContainerOfThePeerIsStartedAndNeitherMadeNorRemoved(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		s.contexts()
+		s.farm()
+		s.peerConfig()
+		container := "buildx_buildkit_first"
+		container += strings.TrimPrefix(s.builder, "e2e")
+		node := "first" + strings.TrimPrefix(s.builder, "e2e")
+		s.peerNode(node, "--driver", "docker-container", "--driver-opt", "network=host", "--bootstrap", "near")
+		s.Cleanup(func() { s.beside("rm", "-f", s.builder) })
+		id := s.mustDocker("inspect", "--format", "{{.Id}}", container)
+		s.mustDocker("stop", container)
+		name := s.engineName()
+		s.mustBuild("--platform", twoPlatforms, "--push", "--load", "-t", s.repo(), "-t", name, s.machines())
+		s.equal("the container", s.mustDocker("inspect", "--format", "{{.Id}} {{.State.Running}}", container), id+" true")
+		s.refused(s.docker("multiarch", "builder", "rm", s.builder), 1, "buildx rm")
+		s.equal("the container after that", s.mustDocker("inspect", "--format", "{{.Id}}", container), id)
+		s.mustDocker("rm", "-f", container)
+		repo := s.repo()
+		s.refused(s.build("--push", "-t", repo, s.where()), 1, node, "docker buildx inspect --bootstrap "+s.builder)
+		s.equal("whether there is a result", s.exists(repo, "latest"), false)
+	})
+}

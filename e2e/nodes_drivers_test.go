@@ -1,0 +1,146 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
+)
+
+// standIn puts a program on the story's PATH that does what podman and kubectl do when they are asked to run a command in a container:
+// it runs the command, beside a node's socket. The words that it gets are in the file NAME.words.
+func (s *story) standIn(name string, d *testenv.Daemon) {
+	s.Helper()
+	bin := filepath.Join(s.home, "bin")
+	s.check(os.MkdirAll(bin, 0o755))
+	text := fmt.Sprintf("#!/bin/sh\necho \"$@\" >>%s\nwhile [ \"$1\" != buildctl ]; do shift; done\nshift\nexec %s --addr %s \"$@\"\n",
+		filepath.Join(s.dir, name+".words"), need(s.T, "MULTIARCH_E2E_BUILDCTL"), d.Address())
+	s.check(os.WriteFile(filepath.Join(bin, name), []byte(text), 0o755))
+	s.env = append(s.env, "PATH="+bin+":"+need(s.T, "MULTIARCH_E2E_SSH")+":"+os.Getenv("PATH"))
+}
+
+// makes checks that the story's builder makes images on a node.
+func (s *story) makes(d *testenv.Daemon) {
+	s.Helper()
+	repo := s.repo()
+	s.mustBuild("--push", "-t", repo, s.where())
+	if text := s.fileOf(repo, "latest", "", "where"); d != nil && !isOn(text, d) {
+		s.Errorf("it was built on %s", text)
+	}
+}
+
+func TestARemoteBuildKitIsReachedByEveryKindOfAddress(t *testing.T) {
+	s := besideOn(t)
+	unix, arm := s.bareUnix(), s.bareArm()
+	s.standIn("podman", unix)
+	s.standIn("kubectl", unix)
+	s.mustBuildIn(sharedBuilder, "-o", "first", s.where()) // so that its container runs
+	socket := strings.TrimPrefix(unix.Address(), "unix://")
+	for _, c := range []struct {
+		address, words string // the words are those that a program is given
+		on             *testenv.Daemon
+	}{
+		{address: unix.Address(), on: unix},
+		{address: "ssh://elsewhere" + socket, on: unix},
+		{address: "ssh://root@elsewhere" + socket, on: unix},
+		{address: "podman-container://one", words: "exec -i one buildctl dial-stdio", on: unix},
+		{address: "kube-pod://one?context=here&namespace=there&container=that", words: "--context=here --namespace=there exec --container=that -i one -- buildctl dial-stdio", on: unix},
+		{address: "docker-container://" + containerOf(sharedBuilder)},
+		{address: "docker-container://" + containerOf(sharedBuilder) + "?context=near"},
+		{address: arm.Address(), on: arm},
+	} {
+		t.Run(c.address, func(t *testing.T) {
+			s := s.in(t)
+			s.farm()
+			if c.on == arm {
+				s.remoteNode("only", arm)
+			} else {
+				s.node("only", "--driver", "remote", c.address)
+			}
+			s.makes(c.on)
+			if c.words != "" {
+				program := map[bool]string{true: "podman", false: "kubectl"}[strings.HasPrefix(c.address, "podman")]
+				s.contains("what "+program+" is asked", s.read(program+".words"), c.words)
+			}
+			s.contains("the list", s.mustDocker("multiarch", "builder", "ls"), s.builder, "remote", "running")
+			s.mustDocker("multiarch", "builder", "rm", s.builder)
+			s.lacks("the list", s.mustDocker("multiarch", "builder", "ls"), s.builder)
+		})
+	}
+}
+
+// mustBuildIn is mustBuild in another builder.
+func (s *story) mustBuildIn(builder string, args ...string) {
+	s.Helper()
+	other := *s
+	other.builder = builder
+	other.mustBuild(args...)
+}
+
+func TestAnAddressIsUsedWithoutABuilder(t *testing.T) {
+	s := besideOn(t)
+	unix := s.bareUnix()
+	s.builder = unix.Address()
+	s.makes(unix)
+	repo := s.repo()
+	s.mustRun(call{args: []string{"multiarch", "build", "--push", "-t", repo, s.where()}, env: []string{"BUILDKIT_HOST=" + unix.Address()}})
+	if text := s.fileOf(repo, "latest", "", "where"); !isOn(text, unix) {
+		s.Errorf("it was built on %s", text)
+	}
+	r := s.run(call{args: []string{"multiarch", "build", "--push", "-t", repo, s.where()}, env: []string{"BUILDKIT_HOST=" + s.unreachable()}})
+	s.refused(r, 1, "BUILDKIT_HOST", "127.0.0.1")
+}
+
+func TestContainersAreMadeOnEnginesByEveryKindOfAddress(t *testing.T) {
+	s := besideOn(t)
+	for _, endpoint := range []string{"near", "secure", "far", s.host, s.farHost()} {
+		t.Run(endpoint, func(t *testing.T) {
+			s := s.in(t)
+			s.farm()
+			s.containerNode("only", endpoint)
+			name := s.engineName()
+			s.mustBuild("--platform", twoPlatforms, "--load", "-t", name, "--test", "cat /machine", s.machines())
+			s.contains("the list", s.mustDocker("multiarch", "builder", "ls"), s.builder, "docker-container", "running")
+			s.mustDocker("multiarch", "builder", "stop", s.builder)
+			s.mustBuild("-o", "again", s.where())
+			s.mustDocker("multiarch", "builder", "rm", s.builder)
+			for _, host := range []string{s.host, s.other()} {
+				s.equal("the containers at "+host, s.mustDocker("-H", host, "ps", "-aq", "--filter", "name="+s.builder), "")
+				s.equal("the volumes at "+host, s.mustDocker("-H", host, "volume", "ls", "-q", "--filter", "name="+s.builder), "")
+			}
+		})
+	}
+}
+
+func TestTheBuildKitInsideAnEngineBuildsAndAClassicStoreIsRefused(t *testing.T) {
+	s := besideOn(t)
+	s.node("inside", "--driver", "docker", "near")
+	name := s.engineName()
+	images := func() string { return s.mustDocker("image", "ls", "-a", "--filter", "dangling=true", "-q") }
+	before := images()
+	s.mustBuild("--load", "-t", name, s.dockerfile("FROM $BASE", "RUN echo first >/file"))
+	s.mustBuild("--load", "-t", name, s.dockerfile("FROM "+name, "RUN cat /file >/copy"))
+	s.equal("the file of a local base", s.mustDocker("run", "--rm", name, "cat", "/copy"), "first")
+	s.equal("the nameless images", images(), before)
+	s.farm()
+	s.node("first", "--driver", "docker", "--platform", "linux/amd64", "near")
+	s.remoteNode("second", s.bareArm(), "--platform", "linux/arm64")
+	repo := s.repo()
+	s.mustBuild("--platform", twoPlatforms, "--push", "-t", repo, "--metadata-file", "meta.json", s.machines())
+	s.equal("the nodes", s.nodesOf("meta.json"), eachOnItsOwn)
+	s.equal("the platforms", s.remote(repo, "latest").platforms(), two)
+	s.refused(s.build("--cache-to", "type=s3,region=x,bucket=y", "-o", "x", s.where()), 1, "s3")
+
+	s.farm()
+	r := s.addNode("inside", "--driver", "docker", "far")
+	if r.code == 0 {
+		r = s.build("-o", "x", s.where())
+	}
+	s.equal("the status with a classic store", r.code, 1)
+	s.contains("the error", r.err, "containerd", "docker-container")
+}
