@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -163,6 +164,48 @@ func TestALayerThatPlatformsShareIsUploadedOnce(t *testing.T) {
 				if !strings.HasSuffix(upload, " 201") {
 					s.Errorf("%d repositories: %s", len(names), upload)
 				}
+			}
+		}
+	})
+}
+
+func TestABuildThatChangesNothingSendsNoMoreThanThePeer(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		line := &faultregistry.Line{Next: s.backend()}
+		host := s.serve(line)
+		_, base, _ := strings.Cut(s.base, "/")
+		dir := s.folder(files{
+			"Dockerfile": "FROM " + host + "/" + base + "\nCOPY shared /\nARG TARGETARCH\nRUN echo $TARGETARCH >/own\n", "shared": noise(100_000),
+		})
+		own, peer := "own-"+random(), "e2e-peer-"+random()
+		s.peer("create", "--name", peer, "--driver-opt", "network=host")
+		s.Cleanup(func() { s.peer("rm", peer) })
+		for _, kind := range []struct {
+			provenance string
+			names      []string
+		}{{"false", []string{"app"}}, {"false", []string{"app", "copy"}}, {"mode=min", []string{"app"}}, {"mode=max", []string{"app", "copy"}}} {
+			args := func(who string) []string {
+				list := []string{"--platform", three, "--provenance=" + kind.provenance, "--push"}
+				for _, name := range kind.names {
+					list = append(list, "-t", host+"/e2e/"+who+"-"+name+kind.provenance[:4]+":1")
+				}
+				return append(list, dir)
+			}
+			var requests, bytes [2]int64
+			for i, build := range []func(){
+				func() { s.mustBuild(append([]string{"--driver-opt", "network=host"}, args(own)...)...) },
+				func() { s.peer(append([]string{"build", "--builder", peer}, args(peer)...)...) },
+			} {
+				build()
+				line.Traffic()
+				build()
+				requests[i], bytes[i] = line.Traffic()
+			}
+			found := fmt.Sprintf("provenance %s, %d repositories: %d requests with %d bytes, the peer's %d with %d",
+				kind.provenance, len(kind.names), requests[0], bytes[0], requests[1], bytes[1])
+			s.Log(found)
+			if requests[0] > requests[1] || bytes[0] > bytes[1] || requests[0] == 0 {
+				s.Error(found)
 			}
 		}
 	})
