@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -112,12 +113,15 @@ const decisionLines = 17
 
 func TestEveryDecisionIsShortAndComplete(t *testing.T) {
 	titles := regexp.MustCompile(`^# (\d+)\. \S`)
-	for i, doc := range documents(t, "docs/decisions/[0-9]*.md") {
+	last := 0 // numbers may be missing while several decisions are in work
+	for _, doc := range documents(t, "docs/decisions/[0-9]*.md") {
 		text := strings.Join(doc.lines, "\n")
 		title := titles.FindStringSubmatch(text)
-		if number := fmt.Sprint(i + 1); title == nil || title[1] != number || !strings.HasPrefix(filepath.Base(doc.path), fmt.Sprintf("%03d-", i+1)) {
-			t.Errorf("%s: its number is not %s in title and name", doc.path, number)
+		number, _ := strconv.Atoi(filepath.Base(doc.path)[:3])
+		if title == nil || title[1] != fmt.Sprint(number) || number <= last {
+			t.Errorf("%s: its number %d is not its title's, or another decision has it", doc.path, number)
 		}
+		last = number
 		if len(doc.lines)-1 > decisionLines {
 			t.Errorf("%s has %d lines, at most %d", doc.path, len(doc.lines)-1, decisionLines)
 		}

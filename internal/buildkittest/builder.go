@@ -25,6 +25,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -66,6 +68,9 @@ type Builder struct {
 	Layer func(platform.Platform) []byte
 	// Transport carries the requests to registries; nil means http.DefaultTransport.
 	Transport http.RoundTripper
+	// Snoops are secrets that the builder asks each solve's session for, before the Dockerfile is read and when steps run, whether a
+	// step mounts them or not.
+	Snoops []string
 	// Sleep waits between the tries of a push; nil waits in real time.
 	Sleep func(context.Context, time.Duration) error
 	// Unreadable makes the frontend one whose graph no client can read.
@@ -73,6 +78,8 @@ type Builder struct {
 	// NoMetadata simulates an older BuildKit, which does not resolve git and http sources.
 	NoMetadata bool
 
+	life     context.Context // ends when the builder dies
+	end      context.CancelFunc
 	dir      string
 	sessions *session.Manager
 
@@ -96,8 +103,9 @@ type Solve struct {
 	// Sources are those that its steps fetched, after the source policies. Ran has the names of the steps that ran in it: not
 	// those that were shared with another solve or in the cache. Secrets are those that the steps received, as id=value. Context
 	// counts the transfers of build contexts.
-	Sources, Ran, Secrets []string
-	Context               int
+	// Snooped are the secrets of Builder.Snoops that it received.
+	Sources, Ran, Secrets, Snooped []string
+	Context                        int
 
 	// Pushed are the repositories that took its image.
 	Pushed []string
@@ -113,7 +121,10 @@ func New(t testing.TB) *Builder {
 	if err != nil {
 		t.Fatal(err)
 	}
+	life, end := context.WithCancel(context.Background())
+	t.Cleanup(end)
 	return &Builder{
+		life: life, end: end,
 		Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}},
 		Files:     map[string]string{}, dir: t.TempDir(), sessions: sessions,
 		resolved: map[string]int{}, work: map[digest.Digest]*work{}, layers: map[digest.Digest][]byte{},
@@ -184,11 +195,27 @@ func (b *Builder) Looked() []string {
 	return slices.Clone(b.looked)
 }
 
+// Die ends the builder like a machine that is switched off: its sessions break, and all solves end with the error of a lost connection.
+func (b *Builder) Die() { b.end() }
+
 // Build implements solve.Solver.
 func (b *Builder) Build(
 	ctx context.Context, opt client.SolveOpt, _ string, fn gateway.BuildFunc, status chan *client.SolveStatus,
 ) (*client.SolveResponse, error) {
 	defer close(status)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.life, cancel)()
+	resp, err := b.build(ctx, opt, fn, status)
+	if b.life.Err() != nil {
+		return nil, grpcstatus.Error(codes.Unavailable, "error reading from server: EOF")
+	}
+	return resp, err
+}
+
+func (b *Builder) build(
+	ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, status chan *client.SolveStatus,
+) (*client.SolveResponse, error) {
 	if name := opt.FrontendAttrs["platform"]; name == "" || len(opt.Exports) == 0 && len(opt.CacheExports) > 0 && opt.CacheExports[0].Type != "inline" {
 		return b.other(ctx, opt, fn, status)
 	}

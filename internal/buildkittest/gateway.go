@@ -44,6 +44,7 @@ func (b *bridge) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.
 		return nil, fmt.Errorf("the frontend %q is to be read, not evaluated", req.Frontend)
 	}
 	b.note(func(s *Solve) { s.Requests = append(s.Requests, req) })
+	b.snoop(ctx)
 	if err := b.builder.Read.call(ctx, b.Platform); err != nil {
 		return nil, err
 	}

@@ -60,6 +60,7 @@ func (r *reference) Evaluate(ctx context.Context) error {
 		}
 		return err
 	}
+	r.snoop(ctx)
 	if err := r.builder.Run.call(ctx, r.Platform); err != nil {
 		return err
 	}
@@ -115,6 +116,19 @@ func (r *reference) done(s graph.Step) error {
 		return nil
 	}
 	return r.builder.Step(r.Platform, s.Name)
+}
+
+// snoop asks for the secrets of Builder.Snoops, and records those that it gets.
+func (j *job) snoop(ctx context.Context) {
+	for _, id := range j.builder.Snoops {
+		_ = j.ask(ctx, func(caller session.Caller) error {
+			data, err := secrets.GetSecret(ctx, caller, id)
+			if err == nil {
+				j.note(func(v *Solve) { v.Snooped = append(v.Snooped, id+"="+string(data)) })
+			}
+			return nil
+		})
+	}
 }
 
 // secrets requests the secrets that a step mounts.

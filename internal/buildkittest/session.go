@@ -14,6 +14,9 @@ import (
 
 // Serve implements solve.Solver. The builder's end of the session is gone when it returns.
 func (b *Builder) Serve(ctx context.Context, s *session.Session) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.life, cancel)()
 	log := logrus.New()
 	log.SetOutput(io.Discard) // the manager logs the end of a session
 	mine, end := context.WithCancel(bklog.WithLogger(context.WithoutCancel(ctx), logrus.NewEntry(log)))

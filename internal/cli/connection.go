@@ -9,12 +9,16 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // Explained returns the error of work on a connection. If the connection broke, the error says why the builder went away.
 func (c *Connection) Explained(ctx context.Context, err error) error {
+	if _, lost := errors.AsType[*failure.LostNodeError](err); lost {
+		return &Hinted{Err: err, Hint: "run the build again when the node answers, or let other nodes take over with --fallback emulate"}
+	}
 	if !brokenConnection(err) || ctx.Err() != nil {
 		return err
 	}
@@ -62,12 +66,4 @@ func (c *Connection) Images() (names []string) {
 		}
 	}
 	return names
-}
-
-// Gateway returns the function for the address of the node's host; nil if there are several nodes, whose hosts have different addresses.
-func (c *Connection) Gateway() func(context.Context) (string, error) {
-	if len(c.Nodes) > 1 {
-		return nil
-	}
-	return c.Nodes[0].Gateway
 }

@@ -39,11 +39,12 @@ func Retryable(err error, started bool) bool {
 // solve cannot help.
 func isTyped(err error) bool {
 	_, cannot := errors.AsType[*preflight.CannotRunError](err)
+	_, lost := errors.AsType[*LostNodeError](err)
 	_, output := errors.AsType[*sink.OutputError](err)
 	_, scanner := errors.AsType[*ScannerError](err)
 	_, push := errors.AsType[*index.PushError](err)
 	_, wrong := errors.AsType[*crosscompile.WrongOutputError](err)
-	return wrong || cannot || output || scanner || push || !IsPlatformFailure(err) && !PushFailed(err)
+	return wrong || cannot || lost || output || scanner || push || !IsPlatformFailure(err) && !PushFailed(err)
 }
 
 // StoppedError is the error of a platform that was stopped because another one had failed.
@@ -71,8 +72,20 @@ func IsPlatformFailure(err error) bool {
 	if _, ok := errors.AsType[*sink.OutputError](err); ok {
 		return false
 	}
+	if _, ok := errors.AsType[*LostNodeError](err); ok {
+		return true // the other nodes are still there
+	}
 	return !PushFailed(err) && !Disconnected(err)
 }
+
+// LostNodeError says that one of several nodes was lost while it built a platform.
+type LostNodeError struct {
+	Node string
+	Err  error // says so, and why, as far as the node's driver knows
+}
+
+func (e *LostNodeError) Error() string { return e.Err.Error() }
+func (e *LostNodeError) Unwrap() error { return e.Err }
 
 // Disconnected reports whether the connection to the builder is lost.
 func Disconnected(err error) bool { return grpcerrors.Code(err) == codes.Unavailable }

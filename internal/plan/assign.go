@@ -22,7 +22,7 @@ type Candidate struct {
 	// Running is the number of builds that run there now. Built are the platforms of this build's context that it was the last to build.
 	Running int
 	Built   []platform.Platform
-	// Down is why the node cannot be used; nil if it can be. Platforms of such a node are not known.
+	// Down is why the node cannot be used; nil if it can be. The Platforms of such a node are known only if it was up before.
 	Down error
 }
 
@@ -83,7 +83,8 @@ func eligible(all []Candidate, target platform.Platform) (may, instead []int) {
 		return up, instead
 	}
 	for _, k := range down {
-		if len(all[k].Preferred) == 0 { // a node whose user has named its platforms is for those
+		// A node whose user has named its platforms is for those, and one that was up before is known.
+		if c := all[k]; len(c.Preferred) == 0 && (len(c.Platforms) == 0 || c.RunsNatively(target, c.Status)) {
 			instead = append(instead, k)
 		}
 	}

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -113,6 +114,18 @@ func New(on Placement, targets []platform.Platform, graphs []graph.Graph) Plan {
 			p.Shared[d] = max(p.Shared[d], n)
 		}
 		on.Nodes[k].addPrograms(p.Programs, its, on.Status[k])
+	}
+	return p
+}
+
+// With returns the plan with the job of a target replaced by the only job of another plan.
+func (p Plan) With(target int, one Plan) Plan {
+	p.Jobs, p.Programs = slices.Clone(p.Jobs), maps.Clone(p.Programs)
+	p.Jobs[target] = one.Jobs[0]
+	maps.Copy(p.Programs, one.Programs)
+	p.Relocated = slices.Clone(p.Relocated)
+	if len(one.Relocated) > 0 && target < len(p.Relocated) {
+		p.Relocated[target] = one.Relocated[0]
 	}
 	return p
 }

@@ -15,6 +15,8 @@ const (
 	pushAgain reason = "a push that the registry did not take for the moment"
 	// tryAgain asks for another try after a pause.
 	tryAgain reason = "a failure that may be gone with the next try"
+	// moveOn asks for another try on another node.
+	moveOn reason = "the node was lost"
 	// fallBack starts the tries again, without relocated steps.
 	fallBack reason = "a failure of what was relocated"
 )
@@ -43,6 +45,8 @@ type facts struct {
 	// Known at the end of the attempt.
 	unpinned       bool // the attempt ended at the barrier, for readUnderPins
 	failed         bool
+	lost           bool        // the failure is that the node was lost
+	elsewhere      func() bool // reports whether another node may build the platform
 	retries, limit int         // how often the job was retried since it began or fell back, and how many retries this failure allows
 	fellBack       bool        // nothing is relocated any more
 	relocated      func() bool // reports whether relocated steps caused the failure; it may block, so it is asked last
@@ -56,8 +60,8 @@ type facts struct {
 //   - After the export of an image: pushAlone, once per attempt; pushAgain after every push that the registry did not take for the moment,
 //     that of pushAlone included, for as long as the client's policy for registries allows. No step runs again, and nothing was examined
 //     yet. Any other failure of the push, and the last one, are a failure of the attempt.
-//   - At the end of an attempt: readUnderPins, if the attempt ended for that; otherwise, after a failure, tryAgain up to the limit, then
-//     fallBack.
+//   - At the end of an attempt: readUnderPins, if the attempt ended for that; otherwise, after a failure, moveOn if the node was lost and
+//     another one may build the platform; otherwise tryAgain up to the limit, then fallBack. Nothing is tried again on a node that was lost.
 //
 // The combinations follow. A first try has one solve, or two with readUnderPins, one more with pushAlone, and one more with each pushAgain,
 // which is not counted as a retry. A try after a failure has one, or two with pushAlone, and those of pushAgain: its first reading already
@@ -79,6 +83,11 @@ func again(at moment, f facts) reason {
 	case at == afterExport && f.unpushed:
 		return pushAlone
 	case at != afterAttempt || !f.failed:
+		return ""
+	case f.lost:
+		if f.elsewhere() {
+			return moveOn
+		}
 		return ""
 	case f.retries < f.limit:
 		return tryAgain

@@ -17,6 +17,7 @@ type attempt struct {
 	fallback fallback  // why nothing is relocated
 	retries  int       // the failed tries since the job began or fell back
 	before   int       // the failed tries before the fallback
+	moved    *job      // the job on another node, if it was moved; else nil
 	began    time.Time // when the try began of which this is a later solve; zero for its first solve
 	spent    float64   // seconds of the earlier tries
 }

@@ -21,9 +21,9 @@ import (
 func (j job) run(ctx context.Context, seat *seat) solved {
 	defer seat.Leave()
 	defer j.natives.Ends(j.index)
-	r := j.attempts(ctx, seat)
+	j, r := j.attempts(ctx, seat)
 	if tests := j.req.testsOf(j.target); r.err == nil && len(tests) > 0 {
-		r = r.tested(j.tester.Run(ctx, j.tested(r.child), tests))
+		r = r.tested(j.testers[j.node.testsOn(j.env)].Run(ctx, j.tested(r.child), tests))
 	}
 	if r.err != nil && !j.req.optional(j.target) {
 		j.files.Fail()
@@ -42,20 +42,24 @@ func (j job) tested(c index.Child) imagetest.Image {
 
 // attempts makes attempts until there is an image that may be published, or no reason for another attempt. The last attempt counts. Steps
 // that finished in an earlier attempt are in the cache.
-func (j job) attempts(ctx context.Context, seat *seat) solved {
+//
+// The job that is returned is on the node of the last attempt.
+func (j job) attempts(ctx context.Context, seat *seat) (job, solved) {
 	log := &vertexlog.Log{}
 	a, o, why, wrong := j.tries(ctx, attempt{isolated: j.req.Cache.Mounts == buildcache.IsolatedMounts}, seat, log)
 	if why == fallBack {
-		a, o = j.triesAfterFallback(ctx, a, o, wrong, seat, log)
+		a, o = j.at(a).triesAfterFallback(ctx, a, o, wrong, seat, log)
 	}
+	j = j.at(a)
 	seat.Report(report{err: o.err})
-	return solved{outcome: o, node: j.node.Name, retries: a.before + a.retries, log: log, cross: j.relocationReport(o, log)}
+	return j, solved{outcome: o, on: j.nodeRun, retries: a.before + a.retries, log: log, cross: j.relocationReport(o, log)}
 }
 
 // tries makes attempts, starting with a, until there is no reason for another one or the job must fall back, as wrong says. It returns the
 // last attempt and its outcome.
 func (j job) tries(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) (_ attempt, o outcome, why reason, wrong crosscompile.Fallback) {
 	for {
+		j = j.at(a)
 		o = j.once(ctx, a, seat, log)
 		if why, wrong = j.again(ctx, a, o, log); why == "" || why == fallBack {
 			return a, o, why, wrong
@@ -94,8 +98,10 @@ func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log
 	why = again(afterAttempt, facts{
 		cancelled: ctx.Err() != nil, unpinned: o.unpinned, failed: o.err != nil, retries: a.retries, limit: j.limit(o), fellBack: o.fallback.why != "",
 		relocated: func() bool { wrong = j.fallbackReason(ctx, o, log); return wrong.Why != "" },
+		lost:      isLost(o.err),
+		elsewhere: func() bool { _, err := j.fleet.elsewhere(ctx, j, o.err); return err == nil },
 	})
-	if (why == tryAgain || why == fallBack) && (ctx.Err() != nil || !j.files.Again(j.index)) {
+	if (why == tryAgain || why == fallBack || why == moveOn) && (ctx.Err() != nil || !j.files.Again(j.index)) {
 		why = ""
 	}
 	return why, wrong
@@ -124,9 +130,15 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 			return next, fmt.Errorf("%w (it was to be built again under emulation: %w)", o.err, err)
 		}
 		next.before, next.retries = a.before+a.retries, 0
+	case moveOn:
+		var err error
+		if next.moved, err = j.fleet.move(ctx, j, o.err); err != nil {
+			return next, fmt.Errorf("%w (it was to be built again on another node: %w)", o.err, err)
+		}
+		next.fallback = fallback{}
 	default: // nothing else changes
 	}
-	if j.holder.Renew(ctx) != nil {
+	if why != moveOn && j.holder.Renew(ctx) != nil {
 		return next, o.err
 	}
 	if a.decided == nil && o.decided != nil { // the attempt keeps the sources that the barrier decided on

@@ -13,6 +13,7 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/moby/buildkit/util/entitlements"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/grants"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -126,8 +127,9 @@ func caps(attrs map[string]string) string {
 	return strings.Join(slices.Sorted(maps.Keys(needed)), ",")
 }
 
-// attachables returns the services of one solve's own session: secrets, ssh agents, registry credentials, and the spooled context.
-func (r Request) attachables(auth session.Attachable) ([]session.Attachable, error) {
+// attachables returns the services of one solve's own session: registry credentials, the spooled context, and the secrets and SSH agents
+// that the node was granted.
+func (r Request) attachables(auth session.Attachable, granted *grants.Grants) ([]session.Attachable, error) {
 	var list []session.Attachable
 	if auth != nil {
 		list = append(list, auth)
@@ -137,11 +139,14 @@ func (r Request) attachables(auth session.Attachable) ([]session.Attachable, err
 		if err != nil {
 			return nil, fmt.Errorf("read the secrets: %w", err)
 		}
-		list = append(list, secretsprovider.NewSecretProvider(store))
+		list = append(list, secretsprovider.NewSecretProvider(granted.Secrets(store)))
 	}
 	if len(r.SSH) > 0 {
 		agents, err := sshprovider.NewSSHAgentProvider(r.SSH)
 		if err != nil {
+			return nil, fmt.Errorf("reach the SSH agents: %w", err)
+		}
+		if agents, err = granted.Agents(agents); err != nil {
 			return nil, fmt.Errorf("reach the SSH agents: %w", err)
 		}
 		list = append(list, agents)

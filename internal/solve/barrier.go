@@ -39,20 +39,24 @@ type report struct {
 	base  platform.Platform // the platform in the configuration of the base image of the result; zero if there is no base image or its configuration names none
 	err   error
 	gw    gateway.Client
+	on    *job // the job that reports, on the node of gw; nil if it has not come so far
 }
 
 // decision is the barrier's answer to all jobs.
 type decision struct {
-	err     error   // no job may go on
-	errs    []error // by index: why this job may not go on while the others do; nil if all may
-	pins    pins.Pins
-	reread  []bool // by index: the graph was not read under the pins
-	plan    plan.Plan
-	emulate func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that the plan did not emulate
-	limits  []limits                                               // by index: of the job's node
-	isolate bool                                                   // each platform gets its own cache mounts
-	uploads *uploads                                               // nil if no solve waits for another one before it pushes
-	holding []bool                                                 // by index: the job stays until the steps of all jobs of its node have run
+	err    error   // no job may go on
+	errs   []error // by index: why this job may not go on while the others do; nil if all may
+	pins   pins.Pins
+	reread []bool // by index: the graph was not read under the pins
+	plan   plan.Plan
+	on     []*nodeRun // by index: the node that the job was on
+	// adapt returns the decision for a job that is on another node by now, whose gateway has read the Dockerfile.
+	adapt   func(context.Context, decision, job, gateway.Client, reading) (decision, error)
+	emulate func(ctx context.Context, j job) (plan.Job, error) // makes the job's node run a platform that the plan did not emulate
+	limits  []limits                                           // by index: of the job's node
+	isolate bool                                               // each platform gets its own cache mounts
+	uploads *uploads                                           // nil if no solve waits for another one before it pushes
+	holding []bool                                             // by index: the job stays until the steps of all jobs of its node have run
 }
 
 // of returns why the job may not go on.

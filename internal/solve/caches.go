@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/distribution/reference"
@@ -34,19 +36,23 @@ func withCaches(runs []*nodeRun, registries func(context.Context) error) func(co
 }
 
 // exportCaches exports from each node the results that it has made.
-func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins.Pins) error {
-	errs := make([]error, len(runs))
-	var exporting sync.WaitGroup
-	for k, r := range runs {
-		var made []buildcache.Made
-		for _, i := range r.own {
-			if results[i].err == nil {
-				made = append(made, buildcache.Made{Platform: r.targets[i], Definition: results[i].got.def})
-			}
+func exportCaches(ctx context.Context, results []solved, p pins.Pins) error {
+	made, first := map[string][]buildcache.Made{}, map[string]*nodeRun{} // by node: its jobs and those that were moved to it have runs of their own
+	for i, r := range results {
+		name := r.on.node.Name
+		if first[name] == nil {
+			first[name] = r.on
 		}
-		exporting.Go(func() { errs[k] = buildcache.Export(ctx, r.caches(), p.Policy, r.req.Cache.To, made) })
+		if r.err == nil {
+			made[name] = append(made[name], buildcache.Made{Platform: r.on.targets[i], Definition: r.got.def})
+		}
 	}
-	exporting.Wait()
+	names := slices.Sorted(maps.Keys(first))
+	errs := make([]error, len(names))
+	ask(len(names), func(k int) {
+		r := first[names[k]]
+		errs[k] = buildcache.Export(ctx, r.caches(), p.Policy, r.req.Cache.To, made[names[k]])
+	})
 	return errors.Join(errs...)
 }
 

@@ -81,6 +81,7 @@ func (v observation) without(targets []platform.Platform) (unread []platform.Pla
 // decide is called once, when all platforms' graphs are known and nothing has been built. It leaves out solves that have already failed,
 // unless they failed of something that a preflight checks.
 func (c decider) decide(ctx context.Context, reports []report) decision {
+	c = c.at(reports)
 	v := c.observe(ctx, reports)
 	if v.unread {
 		return decision{err: errUnread}
@@ -97,7 +98,7 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 	found = append(found, more...)
 	errs, err := c.judge(found, planned.Jobs)
 	if err != nil {
-		return decision{err: err, plan: planned}
+		return decision{err: err, plan: planned, on: c.onNodes()}
 	}
 	for i := range errs {
 		if errs[i] != nil {
@@ -120,10 +121,15 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 	if hint.Found() {
 		c.env.Progress.Note(hint)
 	}
+	for i, j := range c.jobs {
+		if errs == nil || errs[i] == nil {
+			j.grants.Add(graphs[i], v.defs[i] == nil && len(graphs[i].Steps) > 0)
+		}
+	}
 	c.env.Progress.Cleared(planned)
 	return decision{
-		errs: errs, pins: pinned, reread: reread, plan: planned, limits: newLimits(c.jobs, planned), isolate: isolated,
-		emulate: c.emulate(graphs), holding: c.holding(solved), uploads: newUploads(c.req.Delivery, solved),
+		errs: errs, pins: pinned, reread: reread, plan: planned, limits: c.limits(planned), isolate: isolated,
+		on: c.onNodes(), adapt: c.adapt, emulate: c.emulate(graphs), holding: c.holding(solved), uploads: newUploads(c.req.Delivery, solved),
 	}
 }
 
@@ -138,6 +144,30 @@ func (c decider) holding(solved []graph.Graph) []bool {
 		}
 	}
 	return holding
+}
+
+// limits returns the limits of each job, which its node's jobs share, where the node has more jobs than may work at once. Where there are
+// other nodes, jobs may be moved to it later, so that the limit of all always holds.
+func (c decider) limits(planned plan.Plan) []limits {
+	all := make([]limits, len(c.jobs))
+	for _, r := range c.runs {
+		its, emulated := r.fleet.limits(r.node), 0
+		for _, i := range r.own {
+			if planned.Jobs[i].Mode.Emulated() {
+				emulated++
+			}
+		}
+		if len(r.env.Nodes) == 1 && r.req.Jobs >= len(r.own) {
+			its.all = nil
+		}
+		if emulated <= r.node.CPUs {
+			its.emulated = nil
+		}
+		for _, i := range r.own {
+			all[i] = its
+		}
+	}
+	return all
 }
 
 // anyGateway returns the gateway client of a node that has read a graph. Questions on behalf of all nodes go to it.
@@ -286,14 +316,15 @@ func runs(graphs []graph.Graph) []platform.Platform {
 // attrs returns the frontend attributes of a platform, for uses that do not depend on the context.
 func (c decider) attrs(p platform.Platform) map[string]string { return c.req.attrs(p, "") }
 
-// planOf returns the plan. A job is also impossible in it if the engine cannot run its tests, where BuildKit's own emulator is of no use.
+// planOf returns the plan. A job is also impossible in it if the engine beside its node cannot run its tests, where BuildKit's own emulator is
+// of no use. It is not known what another engine runs.
 func (c decider) planOf(graphs []graph.Graph, status []emulation.Status) plan.Plan {
 	on := c.placement(status)
 	planned := plan.New(on, c.targets, graphs)
 	for i := range planned.Jobs {
 		j := &planned.Jobs[i]
 		mode := on.Mode(i, j.Platform)
-		if len(c.req.testsOf(j.Platform)) == 0 || mode != plan.Impossible && mode != plan.EmulatedBuilder {
+		if len(c.req.testsOf(j.Platform)) == 0 || c.jobs[i].node.Engine == nil || mode != plan.Impossible && mode != plan.EmulatedBuilder {
 			continue
 		}
 		j.ForTests = len(j.Missing) == 0

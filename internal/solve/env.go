@@ -48,6 +48,12 @@ type Node struct {
 	Probe func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error)
 	// Install makes the node's kernel run programs of the platforms; nil if this program cannot do that.
 	Install func(context.Context, []platform.Platform) error
+	// HostGateway is the address under which the node's steps reach its host; it is used only if the request has it.
+	HostGateway string
+	// Engine is the engine beside the node, which runs the tests of its images; nil: that of [Env] runs them.
+	Engine *engine.Engine
+	// Why returns why the node was lost, as far as its driver knows; nil knows nothing. The error names the node.
+	Why func(context.Context) error
 	// Running counts the builds that run on the node now; nil counts none. It is called only if other nodes are equally good.
 	Running func(context.Context) (int, error)
 }
@@ -79,7 +85,7 @@ type Env struct {
 	Progress Progress
 	// PullAuth returns the credentials with which the engine pulls the image of this name; nil means none.
 	PullAuth func(ctx context.Context, name string) (string, error)
-	// Engine is loaded with images and runs their tests. Stdout receives archives. Each may be nil if the request does not need it.
+	// Engine is loaded with images, and runs the tests of nodes without an engine. Stdout receives archives. Each may be nil if the request does not need it.
 	Engine *engine.Engine
 	Stdout io.Writer
 	// Listings is the folder of the cached layer listings, so that no layer is read twice; "" caches nothing.

@@ -34,7 +34,7 @@ func (w task) rememberPushes(results []solved, err error) {
 		for _, n := range w.env.Nodes {
 			images := map[string]digest.Digest{}
 			for _, r := range results {
-				if r.err == nil && r.node == n.Name && r.key != "" {
+				if r.err == nil && r.on.node.Name == n.Name && r.key != "" {
 					images[r.key] = r.child.Image.Descriptor.Digest
 				}
 			}

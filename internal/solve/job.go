@@ -2,14 +2,19 @@ package solve
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -78,4 +83,58 @@ func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.
 		}
 		j.env.Progress.Status(j.target, msg)
 	})
+}
+
+// errConnection is why a node is lost, if nobody says more.
+var errConnection = errors.New("the connection broke")
+
+// lostWithin is how long it takes at most until a lost connection has ended the node's session. A solve may notice it before.
+const lostWithin = 2 * time.Second
+
+// whileUp returns a context that ends when the job's node is lost. The caller calls over.
+func (j job) whileUp(ctx context.Context) (_ context.Context, over func()) {
+	if j.up == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(j.up, func() { cancel(context.Cause(j.up)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// lost returns the error of a solve, or a [failure.LostNodeError] if one of several nodes was lost.
+func (j job) lost(ctx context.Context, err error) error {
+	if j.up == nil || ctx.Err() != nil {
+		return err
+	}
+	if failure.Disconnected(err) {
+		select {
+		case <-j.up.Done():
+		case <-ctx.Done():
+		case <-time.After(lostWithin):
+		}
+	}
+	if j.up.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	why := fmt.Errorf("%s was lost during the build: %w", plan.NodeText(j.node.Name, j.node.Address), context.Cause(j.up))
+	if j.node.Why != nil {
+		why = j.node.Why(ctx)
+	}
+	return &failure.LostNodeError{Node: j.node.Name, Err: why}
+}
+
+func isLost(err error) bool {
+	_, lost := errors.AsType[*failure.LostNodeError](err)
+	return lost
+}
+
+// at returns the job on the node of an attempt.
+func (j job) at(a attempt) job {
+	if a.moved != nil {
+		return *a.moved
+	}
+	return j
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"golang.org/x/sync/semaphore"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 )
 
 // limits bound the number of solves that work at the same time; nil means no limit.
@@ -38,27 +36,13 @@ func (l limits) enter(ctx context.Context, emulated bool) (leave func(), err err
 
 func (l limits) bound() bool { return l.all != nil || l.emulated != nil }
 
-// newLimits returns the limits of each job, which its node's jobs share. Without a number in the request all native solves of a node work at once, and as
-// many emulated ones as the node has CPUs.
-func newLimits(jobs []job, planned plan.Plan) []limits {
-	all := make([]limits, len(jobs))
-	for _, r := range runsOf(jobs) {
-		var its limits
-		if bound := r.req.Jobs; bound > 0 && bound < len(r.own) {
-			its.all = semaphore.NewWeighted(int64(bound))
-		}
-		emulated := 0
-		for _, i := range r.own {
-			if planned.Jobs[i].Mode.Emulated() {
-				emulated++
-			}
-		}
-		if r.req.Jobs == 0 && r.node.CPUs > 0 && emulated > r.node.CPUs {
-			its.emulated = semaphore.NewWeighted(int64(r.node.CPUs))
-		}
-		for _, i := range r.own {
-			all[i] = its
-		}
+// newLimits returns the limits of a node: with a number in the request that of all solves, otherwise that of emulated ones, one a CPU.
+func newLimits(jobs, cpus int) (l limits) {
+	switch {
+	case jobs > 0:
+		l.all = semaphore.NewWeighted(int64(jobs))
+	case cpus > 0:
+		l.emulated = semaphore.NewWeighted(int64(cpus))
 	}
-	return all
+	return l
 }

@@ -23,8 +23,7 @@ type placed struct {
 // place gives each target a node, before anything is sent, and says so if there is a choice. Nodes are probed only if a target is native to
 // none as far as BuildKit reports, and asked for their running builds only if several are equally good. The jobs of a node that cannot be
 // probed report that later.
-func (t task) place(ctx context.Context, probes []probe) ([]placed, error) {
-	all := t.candidates()
+func (t task) place(ctx context.Context, all []plan.Candidate, probes []probe) ([]placed, error) {
 	alone := len(all) == 1
 	if !alone && !plan.Settled(all, t.targets) {
 		ask(len(probes), func(k int) { all[k].Status, _ = probes[k](ctx) })

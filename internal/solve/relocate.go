@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -45,14 +46,14 @@ func (c decider) relocations(ctx context.Context, v observation, status []emulat
 
 // emulate returns a function that makes a job's node run the platform as its frontend wrote it, after its relocated steps have failed.
 // Calls run one at a time, so that an emulator that two platforms need is installed once.
-func (c decider) emulate(graphs []graph.Graph) func(context.Context, int) (plan.Job, error) {
+func (c decider) emulate(graphs []graph.Graph) func(context.Context, job) (plan.Job, error) {
 	var turn sync.Mutex
-	return func(ctx context.Context, index int) (plan.Job, error) {
+	return func(ctx context.Context, j job) (plan.Job, error) {
 		turn.Lock()
 		defer turn.Unlock()
-		one, run := c, c.jobs[index].nodeRun
-		one.targets, one.jobs, one.runs = c.targets[index:index+1], c.jobs[index:index+1], []*nodeRun{run}
-		graphs := graphs[index : index+1]
+		one, run := c, j.nodeRun
+		one.targets, one.jobs, one.runs = []platform.Platform{j.target}, []job{j}, []*nodeRun{run}
+		graphs := graphs[j.index : j.index+1]
 		status, err := run.node.Probe(ctx, slices.Concat(one.targets, runs(graphs))...)
 		if err != nil {
 			return plan.Job{}, run.unprobed(err)
@@ -106,7 +107,7 @@ func (j job) relocate(ctx context.Context, gw gateway.Client, decided decision, 
 // fallBack gives up the relocated steps for the rest of the build. It makes the node run the platform, if the node does not yet.
 func (j job) fallBack(ctx context.Context, decided decision, why string) (fallback, error) {
 	j.env.Progress.Note(diag.Notef("%s: %s; this platform is built again under emulation", platform.Format(j.target), why))
-	job, err := decided.emulate(ctx, j.index)
+	job, err := decided.emulate(ctx, j)
 	if err != nil {
 		return fallback{why: why}, err
 	}
@@ -170,4 +171,44 @@ func (j job) relocationReport(o outcome, log *vertexlog.Log) crosscompile.Report
 		r.Avoided = crosscompile.Avoided(o.relocated, log, j.req.Source.Project(j.env.Client), timing.Decode(j.env.times().Get(timesName)).Times())
 	}
 	return r
+}
+
+// at returns the decider for the nodes on which the jobs are when they report.
+func (c decider) at(reports []report) decider {
+	c.jobs = slices.Clone(c.jobs)
+	for i, r := range reports {
+		if r.on != nil {
+			c.jobs[i] = *r.on
+		}
+	}
+	c.runs = runsOf(c.jobs)
+	return c
+}
+
+func (c decider) onNodes() []*nodeRun {
+	on := make([]*nodeRun, len(c.jobs))
+	for i, j := range c.jobs {
+		on[i] = j.nodeRun
+	}
+	return on
+}
+
+// adapt returns the decision for a job that is on another node than at the barrier. The common part stays as it is; how this platform
+// is made is decided again, for the node and from the graph that it has read.
+func (c decider) adapt(ctx context.Context, d decision, j job, gw gateway.Client, got reading) (decision, error) {
+	view := *j.nodeRun // of a build of this platform only
+	view.targets, view.own = []platform.Platform{j.target}, []int{0}
+	one := c
+	one.task, one.runs, one.jobs = view.task, []*nodeRun{&view}, []job{{0, j.target, &view, j.instead}}
+	planned, _, found := one.plan(ctx, observation{
+		gws: map[*nodeRun]gateway.Client{&view: gw}, graphs: []graph.Graph{got.graph}, defs: []*llb.Definition{got.def},
+	}, true)
+	if len(found) > 0 {
+		return d, found[0].Cause
+	}
+	j.grants.Add(got.graph, got.opaque != nil)
+	d.plan = d.plan.With(j.index, planned)
+	d.on, d.limits, d.holding = slices.Clone(d.on), slices.Clone(d.limits), slices.Clone(d.holding)
+	d.on[j.index], d.limits[j.index], d.holding[j.index] = j.nodeRun, j.fleet.limits(j.node), false
+	return d, nil
 }

@@ -2,6 +2,7 @@ package solve
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/distribution/reference"
@@ -28,7 +29,7 @@ type Request struct {
 	BuildArgs map[string]string
 	Labels    map[string]string
 	Target    string
-	// ExtraHosts are "name=address" entries for the hosts file of RUN steps.
+	// ExtraHosts are "name=address" entries for the hosts file of RUN steps. [HostGateway] as the address stands for that of the node.
 	ExtraHosts []string
 	// Network is the network of RUN steps: "" (the builder's default), "none" or "host".
 	Network string
@@ -76,6 +77,20 @@ type Request struct {
 	// retried. A step that an emulator crash has ended is retried at least once.
 	Retry      int
 	RetryPause time.Duration
+}
+
+// HostGateway stands for the address under which a node's steps reach its host.
+const HostGateway = "host-gateway"
+
+// hostsOn returns the request's ExtraHosts with a node's address.
+func (r Request) hostsOn(n Node) []string {
+	hosts := slices.Clone(r.ExtraHosts)
+	for i, h := range hosts {
+		if name, ok := strings.CutSuffix(h, "="+HostGateway); ok {
+			hosts[i] = name + "=" + n.HostGateway
+		}
+	}
+	return hosts
 }
 
 // CacheRepositories returns the repositories that registry caches are exported to, each once. A refusal by one of them fails the build, so

@@ -19,7 +19,7 @@ import (
 // solved is the result of a job: the outcome of its last attempt, and the data of all attempts together. Only this file changes it.
 type solved struct {
 	outcome
-	node    string // the node that made it
+	on      *nodeRun // that made it
 	tests   []smoke.Outcome
 	retries int
 	log     *vertexlog.Log
@@ -37,7 +37,7 @@ func gather(ctx context.Context, w task, results []solved, decided decision) (Re
 	rep := Report{Nodes: len(w.env.Nodes) + len(w.env.Down)}
 	for i, r := range results {
 		p := PlatformReport{
-			Platform: w.targets[i], Node: r.node, Seconds: r.seconds, Err: r.err,
+			Platform: w.targets[i], Node: r.on.node.Name, Seconds: r.seconds, Err: r.err,
 			Manifest: r.child.Image.Descriptor, Config: r.child.Image.Config.Digest, Size: r.child.Image.Size,
 			Attestations: r.child.Attestations, Verify: r.examined.Result, Tests: r.tests,
 			Retries: r.retries, Cross: r.cross,
@@ -47,6 +47,9 @@ func gather(ctx context.Context, w task, results []solved, decided decision) (Re
 		}
 		if len(decided.plan.Jobs) > 0 {
 			job := decided.plan.Jobs[i]
+			if r.decided != nil && i < len(r.decided.plan.Jobs) {
+				job = r.decided.plan.Jobs[i] // of the node that the platform was moved to
+			}
 			if r.fallback.job != nil {
 				job = *r.fallback.job
 			}
@@ -101,14 +104,14 @@ func (w task) compare(results []solved) {
 const worthKeeping = 1
 
 // remember records how long emulated steps took, for a later build in which they are relocated. A failure to do so is ignored.
-func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
+func (w task) remember(results []solved, plan plan.Plan) {
 	if w.env.Times == "" {
 		return
 	}
 	times := timing.Times{}
-	for i, r := range results {
+	for _, r := range results {
 		for _, s := range r.got.graph.Steps {
-			if took := r.log.Seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && jobs[i].node.Emulates(s, plan) {
+			if took := r.log.Seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && r.on.node.Emulates(s, plan) {
 				times[timing.KeyOf(w.req.Source.Project(w.env.Client), s)] = took
 			}
 		}
@@ -120,10 +123,10 @@ func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
 }
 
 // rememberPlaces records the nodes that have built the platforms, if there was a choice.
-func (w task) rememberPlaces(jobs []job, results []solved) {
+func (w task) rememberPlaces(results []solved) {
 	nodes := placements.Last{}
 	for i, r := range results {
-		if n := jobs[i].node; r.err == nil && len(w.env.Nodes) > 1 {
+		if n := r.on.node; r.err == nil && len(w.env.Nodes) > 1 {
 			nodes[platform.Format(w.targets[i])] = placementKey(n.Name, n.Address)
 		}
 	}

@@ -1,9 +1,11 @@
 package solve
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -24,12 +26,12 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 		return Report{}, err
 	}
 	defer files.Abort(ctx)
-	tester, tested, err := openTester(ctx, req, env, targets)
+	testers, tested, err := openTesters(ctx, req, env, targets)
 	if err != nil {
 		return Report{}, err
 	}
 	defer tested()
-	w := task{req, env, targets, files, tester}
+	w := task{req, env, targets, files, testers}
 	results, decided, err := solveAll(solving, cancel, w, preflight)
 	if err != nil {
 		return Report{}, err
@@ -79,24 +81,47 @@ func solveAll(
 	running.Wait()
 	stoppedBy(solving, results)
 	w.compare(results)
-	w.remember(jobs, results, b.decision.plan)
-	w.rememberPlaces(jobs, results)
+	w.remember(results, b.decision.plan)
+	w.rememberPlaces(results)
 	decided := b.decision
 	if w.suffice(results) && decided.err == nil {
-		decided.err = exportCaches(ctx, runsOf(jobs), results, decided.pins)
+		decided.err = exportCaches(ctx, results, decided.pins)
 	}
 	return results, decided, nil
 }
 
-// openTester prepares the engine for the tests; it returns nil if there are none.
-func openTester(ctx context.Context, req Request, env Env, targets []platform.Platform) (t *imagetest.Tester, done func(), err error) {
+// openTesters prepares the engines for the tests: those beside the nodes, and that of env for nodes without one. It returns nil if there are
+// no tests.
+func openTesters(ctx context.Context, req Request, env Env, targets []platform.Platform) (all map[*engine.Engine]*imagetest.Tester, done func(), err error) {
 	if len(req.tested(targets)) == 0 {
 		return nil, func() {}, nil
 	}
-	return imagetest.Open(ctx, imagetest.Env{
-		Engine: env.Engine, Registry: env.Registry, PullAuth: env.PullAuth, Progress: env.Progress, During: env.during,
-	})
+	all = map[*engine.Engine]*imagetest.Tester{}
+	var ends []func()
+	done = func() {
+		for _, end := range ends {
+			end()
+		}
+	}
+	for _, n := range env.Nodes {
+		on := n.testsOn(env)
+		if all[on] != nil {
+			continue
+		}
+		t, end, err := imagetest.Open(ctx, imagetest.Env{
+			Engine: on, Registry: env.Registry, PullAuth: env.PullAuth, Progress: env.Progress, During: env.during,
+		})
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		all[on], ends = t, append(ends, end)
+	}
+	return all, done, nil
 }
+
+// testsOn returns the engine that runs the tests of the node's images.
+func (n Node) testsOn(env Env) *engine.Engine { return cmp.Or(n.Engine, env.Engine) }
 
 // newDecider starts the preflight that the barrier waits for. stop ends the preflight and waits for its end: its answer is unused if no
 // Dockerfile could be read. Probes are started where nodes are opened ([Request.ToProbe]).

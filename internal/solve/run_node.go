@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/grants"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -38,54 +41,35 @@ type nodeRun struct {
 	checker *imagecheck.Checker // nil if nothing is examined
 	natives *crosscompile.Natives
 	steps   *vertexlog.Log // of all solves of the node, without output
+	fleet   *fleet
+	grants  *grants.Grants // nil if the builder has no other node
+	// up ends when the node is lost; nil if there is no other node: the build ends then.
+	up context.Context
 }
 
-// openJobs gives the targets to nodes, and serves the build context to the nodes that have some, until stop is called. It cancels ctx if
-// the context cannot be served. [building] adds everything that is needed beyond reading Dockerfiles.
+// openJobs gives the targets to nodes, and serves the build context to the nodes that have some, until stop is called. If the context
+// cannot be served, it cancels ctx, unless there are other nodes. [building] adds everything that is needed beyond reading Dockerfiles.
 func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs []job, stop func(), err error) {
 	probes := make([]probe, len(t.env.Nodes))
 	for k, n := range t.env.Nodes {
 		probes[k] = n.prober(t.targets)
 	}
-	placed, err := t.place(ctx, probes)
+	all := t.candidates()
+	placed, err := t.place(ctx, all, probes)
 	if err != nil {
 		return nil, nil, err
 	}
-	var stops []func()
-	stop = func() {
-		for _, stop := range slices.Backward(stops) {
-			stop()
-		}
-	}
-	runs := make([]*nodeRun, len(t.env.Nodes))
+	f := newFleet(ctx, cancel, t, all, probes)
 	for i, p := range placed {
-		if runs[p.node] == nil {
-			run, end, err := t.openRun(ctx, cancel, t.env.Nodes[p.node], probes[p.node])
-			if err != nil {
-				stop()
-				return nil, nil, err
-			}
-			stops, runs[p.node] = append(stops, end), run
+		run, err := f.open(p.node)
+		if err != nil {
+			f.stop()
+			return nil, nil, err
 		}
-		runs[p.node].own = append(runs[p.node].own, i)
-		jobs = append(jobs, job{i, t.targets[i], runs[p.node], p.instead})
+		run.own = append(run.own, i)
+		jobs = append(jobs, job{i, t.targets[i], run, p.instead})
 	}
-	return jobs, stop, nil
-}
-
-// openRun serves the build context to a node, until stop is called.
-func (t task) openRun(ctx context.Context, cancel context.CancelCauseFunc, n Node, p probe) (r *nodeRun, stop func(), err error) {
-	session, end, err := t.req.Source.Serve(ctx, cancel, n.Solver, source.ServeOptions{Client: t.env.Client, Omit: sink.StagePrefix})
-	if err != nil {
-		return nil, nil, err
-	}
-	reach := preflight.NewReach(slices.DeleteFunc(append(t.req.Repositories(), t.req.CacheRepositories()...), func(repo reference.Named) bool {
-		return t.env.Pushed.Took(repo, n.ID)
-	}), t.req.Insecure)
-	return &nodeRun{task: t, node: n, session: session, probe: p, reach: reach}, func() {
-		reach.Wait()
-		end()
-	}, nil
+	return jobs, f.stop, nil
 }
 
 // runsOf returns the nodes that have jobs, in the order of the first job of each.
@@ -109,8 +93,10 @@ func building(ctx context.Context, read []job) (jobs []job, stop func()) {
 			jobs[i].nodeRun = b
 		}
 	}
+	fleet := jobs[0].fleet
+	fleet.building = func(r *nodeRun) *nodeRun { return r.building(ctx, natives) }
 	return jobs, func() {
-		for _, r := range runsOf(jobs) {
+		for _, r := range append(runsOf(jobs), fleet.moved...) {
 			r.holder.Close()
 		}
 	}
@@ -157,7 +143,7 @@ func (r *nodeRun) caches() buildcache.Node {
 
 // options returns the options of a solve besides the frontend's own. BuildKit compares what comes out with attrs.
 func (r *nodeRun) options(attrs map[string]string, p pins.Pins) (client.SolveOpt, error) {
-	attach, err := r.req.attachables(r.env.Auth)
+	attach, err := r.req.attachables(r.env.Auth, r.grants)
 	return client.SolveOpt{
 		FrontendAttrs: attrs, Session: attach, Internal: true, OCIStores: r.req.Source.Stores,
 		AllowedEntitlements: r.req.entitlements(), SourcePolicy: p.Under(r.req.Policy),
@@ -217,4 +203,123 @@ func (r *nodeRun) watched(
 		return nil, silent
 	}
 	return resp, err
+}
+
+// fleet has the nodes of a build. It serves the build context to those that have jobs, and moves the jobs of a node that is lost.
+type fleet struct {
+	task
+	ctx    context.Context //nolint:containedctx // of the build, for nodes that get their first job later
+	cancel context.CancelCauseFunc
+	probes []probe
+	// building completes a run for a job that was moved.
+	building func(*nodeRun) *nodeRun
+
+	mu    sync.Mutex
+	all   []plan.Candidate
+	runs  []*nodeRun // by node: nil if it has had no job yet
+	turns map[string]limits
+	moved []*nodeRun // of jobs that were moved
+	stops []func()
+}
+
+func newFleet(ctx context.Context, cancel context.CancelCauseFunc, t task, all []plan.Candidate, probes []probe) *fleet {
+	return &fleet{
+		task: t, ctx: ctx, cancel: cancel, all: all, probes: probes, runs: make([]*nodeRun, len(t.env.Nodes)), turns: map[string]limits{},
+		building: func(r *nodeRun) *nodeRun { return r },
+	}
+}
+
+// stop ends all sessions.
+func (f *fleet) stop() {
+	for _, stop := range slices.Backward(f.stops) {
+		stop()
+	}
+}
+
+// open returns the run of a node, to which it serves the build context from the first call on.
+func (f *fleet) open(k int) (*nodeRun, error) {
+	if f.runs[k] != nil {
+		return f.runs[k], nil
+	}
+	n := f.env.Nodes[k]
+	r := &nodeRun{task: f.task, node: n, probe: f.probes[k], fleet: f}
+	r.req.ExtraHosts = f.req.hostsOn(n)
+	broken := func(err error) {
+		if err != nil {
+			f.cancel(fmt.Errorf("cannot serve the build context: %w", err))
+		}
+	}
+	if len(f.env.Nodes) > 1 {
+		up, lost := context.WithCancelCause(context.WithoutCancel(f.ctx))
+		r.grants = grants.New(f.req.Source.Remote())
+		r.up, broken = up, func(err error) { lost(cmp.Or(err, errConnection)) }
+		f.stops = append(f.stops, func() { lost(nil) })
+	}
+	session, end, err := f.req.Source.Serve(f.ctx, broken, n.Solver, source.ServeOptions{Client: f.env.Client, Omit: sink.StagePrefix})
+	if err != nil {
+		return nil, err
+	}
+	r.session, r.reach = session, f.reach(n)
+	f.runs[k], f.stops = r, append(f.stops, end, r.reach.Wait)
+	return r, nil
+}
+
+// reach asks for the registries that the node will push to, except those that took a push of it before.
+func (f *fleet) reach(n Node) *preflight.Reach {
+	return preflight.NewReach(slices.DeleteFunc(append(f.req.Repositories(), f.req.CacheRepositories()...), func(repo reference.Named) bool {
+		return f.env.Pushed.Took(repo, n.ID)
+	}), f.req.Insecure)
+}
+
+// limits returns the limits of a node, which are made once.
+func (f *fleet) limits(node Node) limits {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l, ok := f.turns[node.Name]
+	if !ok {
+		l = newLimits(f.req.Jobs, node.CPUs)
+		f.turns[node.Name] = l
+	}
+	return l
+}
+
+// elsewhere returns the place of a job whose node is lost. An error means that no other node may build the platform.
+func (f *fleet) elsewhere(ctx context.Context, j job, err error) (plan.Place, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.env.Nodes) == 1 {
+		return plan.Place{}, err
+	}
+	for k, n := range f.env.Nodes {
+		if n.Name == j.node.Name {
+			f.all[k].Down = err
+		} else if f.all[k].Down == nil {
+			f.all[k].Status, _ = f.probes[k](ctx) // a node that cannot be probed runs its own platform
+		}
+	}
+	places, err := plan.Assign(f.all, []platform.Platform{j.target}, f.req.Fallback)
+	if err != nil {
+		return plan.Place{}, err
+	}
+	return places[0], nil
+}
+
+// move returns a job whose node is lost as a job of another node, and notes it.
+func (f *fleet) move(ctx context.Context, j job, cause error) (*job, error) {
+	place, err := f.elsewhere(ctx, j, cause)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	run, err := f.open(place.Node)
+	if err != nil {
+		return nil, err
+	}
+	its := *run
+	its.own = []int{j.index}
+	on := f.building(&its)
+	f.moved = append(f.moved, on)
+	f.env.Progress.Note(diag.Warningf("%s: %v; building it again on node %q", platform.Format(j.target), cause, on.node.Name))
+	return &job{j.index, j.target, on, cause.Error()}, nil
 }

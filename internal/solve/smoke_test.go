@@ -33,6 +33,7 @@ func (w *harness) testing(process enginetest.Process, tests ...smoke.Test) *engi
 		return nil
 	}
 	w.env.Engine = engine.New(fake.Start(w.t))
+	w.env.Nodes[0].Engine = w.env.Engine
 	w.req.Tests = tests
 	return fake
 }

@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -13,7 +14,7 @@ type task struct {
 	env     Env
 	targets []platform.Platform // in canonical order
 	files   *sink.StagedFiles
-	tester  *imagetest.Tester // nil if nothing is tested
+	testers map[*engine.Engine]*imagetest.Tester // nil if nothing is tested
 }
 
 // dispensable reports whether the result can do without the platform, which failed with err.

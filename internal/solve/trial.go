@@ -49,9 +49,11 @@ func (j job) once(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log
 	if t.out.began.IsZero() {
 		t.out.began = time.Now()
 	}
-	t.out.child, t.out.err = t.solved(ctx)
+	within, over := j.whileUp(ctx)
+	defer over()
+	t.out.child, t.out.err = t.solved(within)
 	if t.out.err != nil {
-		t.out.err = t.own(ctx, t.out.err)
+		t.out.err = j.lost(ctx, t.own(ctx, t.out.err))
 	}
 	t.out.made = t.out.err == nil
 	t.out.seconds = a.spent + time.Since(t.out.began).Seconds()
@@ -113,6 +115,9 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 		if err := t.read(ctx, gw); err != nil {
 			return nil, err
 		}
+		if err := t.adapt(ctx, gw); err != nil {
+			return nil, err
+		}
 		return t.finish(ctx, gw)
 	}
 	if err := t.read(ctx, gw); err != nil {
@@ -121,7 +126,7 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 	}
 	got := t.out.got
 	t.noteOpaque(t.seat, got)
-	t.seat.Report(report{graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
+	t.seat.Report(report{graph: got.graph, base: got.base.Platform, def: got.def, gw: gw, on: &t.job})
 	decided, err := t.seat.Await(ctx)
 	if err != nil {
 		t.out.refused = err
@@ -139,7 +144,24 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 		}
 	default: // the graph that was read is the one that is built
 	}
+	if err := t.adapt(ctx, gw); err != nil {
+		return nil, err
+	}
 	return t.finish(ctx, gw)
+}
+
+// adapt adapts the barrier's decision to the node of a job that was moved.
+func (t *trial) adapt(ctx context.Context, gw gateway.Client) error {
+	if t.out.decided.on[t.index] == t.nodeRun {
+		return nil
+	}
+	adapted, err := t.out.decided.adapt(ctx, *t.out.decided, t.job, gw, t.out.got)
+	if err != nil {
+		t.out.refused = err
+		return err
+	}
+	t.out.decided = &adapted
+	return nil
 }
 
 // errUnpinned ends a solve whose Dockerfile must be read under pins. Nothing has been built.

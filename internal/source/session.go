@@ -30,9 +30,9 @@ type ServeOptions struct {
 	Omit string
 }
 
-// Serve serves the local directories to all solves of a builder until stop is called, and returns the ID of their session. It cancels ctx
-// if they cannot be served.
-func (s Source) Serve(ctx context.Context, cancel context.CancelCauseFunc, to Server, opt ServeOptions) (id string, stop func(), err error) {
+// Serve serves the local directories to all solves of a builder until stop is called, and returns the ID of their session. It calls broken
+// if the session ends before, with the reason if there is one.
+func (s Source) Serve(ctx context.Context, broken func(error), to Server, opt ServeOptions) (id string, stop func(), err error) {
 	shared, err := s.session(ctx, opt)
 	if err != nil {
 		return "", nil, err
@@ -41,8 +41,8 @@ func (s Source) Serve(ctx context.Context, cancel context.CancelCauseFunc, to Se
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		// An error that ends a session after its build is ignored.
-		if err := to.Serve(serveCtx, shared); err != nil && serveCtx.Err() == nil {
-			cancel(fmt.Errorf("cannot serve the build context: %w", err))
+		if err := to.Serve(serveCtx, shared); serveCtx.Err() == nil {
+			broken(err)
 		}
 	})
 	return shared.ID(), func() {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/distribution/reference"
+	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -91,6 +92,19 @@ func (s Source) Replaces(image string) bool {
 	}
 	for attr := range s.Attrs {
 		if name, ok := strings.CutPrefix(attr, contextPrefix); ok && (name == image || strings.HasPrefix(name, image+"::")) {
+			return true
+		}
+	}
+	return false
+}
+
+// Remote reports whether the context, a named context or a Dockerfile is a git or http source, which the builder reads itself.
+func (s Source) Remote() bool {
+	for attr, value := range s.Attrs {
+		if attr != ContextName && !strings.HasPrefix(attr, contextPrefix) {
+			continue
+		}
+		if _, git, _ := dfgitutil.ParseGitRef(value); git || strings.HasPrefix(value, "http://") || strings.HasPrefix(value, "https://") {
 			return true
 		}
 	}

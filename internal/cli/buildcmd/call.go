@@ -53,7 +53,7 @@ func ask(ctx context.Context, w *cli.Env, j job, progress *display.Display) ([]s
 		return nil, err
 	}
 	defer conn.Close()
-	if j.request.ExtraHosts, err = buildflags.ResolveGateway(ctx, j.request.ExtraHosts, conn.Gateway()); err != nil {
+	if err := buildflags.ResolveGateways(ctx, j.request.ExtraHosts, conn); err != nil {
 		return nil, err
 	}
 	env := conn.Env

@@ -76,7 +76,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 			return r, err
 		}
 	}
-	if j.request.ExtraHosts, err = buildflags.ResolveGateway(ctx, j.request.ExtraHosts, r.conn.Gateway()); err != nil {
+	if err := buildflags.ResolveGateways(ctx, j.request.ExtraHosts, r.conn); err != nil {
 		return r, err
 	}
 	r.env = r.conn.Env

@@ -6,13 +6,18 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // hostGateway stands for the address of the engine's host in --add-host.
-const hostGateway = "host-gateway"
+const hostGateway = solve.HostGateway
 
 // ParseHosts returns hosts in BuildKit's form, "host=ip", with commas between several addresses. host-gateway stays as it is, since
-// only the engine knows its address.
+// only the node's engine knows its address.
 func ParseHosts(values []string) ([]string, error) {
 	var hosts []string
 	for _, v := range values {
@@ -34,24 +39,22 @@ func ParseHosts(values []string) ([]string, error) {
 	return hosts, nil
 }
 
-// ResolveGateway replaces host-gateway by the address of the engine's host.
-func ResolveGateway(ctx context.Context, hosts []string, gateway func(context.Context) (string, error)) ([]string, error) {
-	isGateway := func(h string) bool { return strings.HasSuffix(h, "="+hostGateway) }
-	if !slices.ContainsFunc(hosts, isGateway) {
-		return hosts, nil
+// ResolveGateways asks the nodes for the addresses that host-gateway stands for on each, if a host has it.
+func ResolveGateways(ctx context.Context, hosts []string, conn *cli.Connection) error {
+	if !slices.ContainsFunc(hosts, func(h string) bool { return strings.HasSuffix(h, "="+hostGateway) }) {
+		return nil
 	}
-	if gateway == nil {
-		return nil, fmt.Errorf("--add-host: a builder without an engine has no %s", hostGateway)
+	asking, ctx := errgroup.WithContext(ctx)
+	for k, n := range conn.Nodes {
+		asking.Go(func() (err error) {
+			if n.Gateway == nil {
+				return fmt.Errorf("--add-host: node %q has no %s, since no engine is known beside it", n.Endpoint.Name(), hostGateway)
+			}
+			if conn.Env.Nodes[k].HostGateway, err = n.Gateway(ctx); err != nil {
+				return fmt.Errorf("--add-host: unable to derive the IP value for %s: %w", hostGateway, err)
+			}
+			return nil
+		})
 	}
-	address, err := gateway(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("--add-host: unable to derive the IP value for %s: %w", hostGateway, err)
-	}
-	resolved := slices.Clone(hosts)
-	for i, h := range resolved {
-		if isGateway(h) {
-			resolved[i] = strings.TrimSuffix(h, hostGateway) + address
-		}
-	}
-	return resolved, nil
+	return asking.Wait()
 }
