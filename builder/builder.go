@@ -13,6 +13,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -76,6 +77,9 @@ func (e Endpoint) String() string {
 	}
 	return fmt.Sprintf("builder %q, node %q", of, e.Node)
 }
+
+// Cause returns the text of an error about the node, without the names at its begin.
+func (e Endpoint) Cause(err error) string { return strings.TrimPrefix(err.Error(), e.String()+": ") }
 
 // Driver makes the BuildKit of an endpoint ready and connects to it. report gets a line about each step
 // that takes time; it is called from one goroutine at a time and not after Connect has returned. Errors

@@ -73,6 +73,17 @@ func TestEachNodeOfABuilderIsShown(t *testing.T) {
 		"Cache:  130B (30B reclaimable)\n", "Name:  gone\nDriver:  test\nEndpoint:  tcp://gone:1\nStatus:  error\nError:  connection refused\n")
 }
 
+func TestAllNodesAreBootedAlsoIfOneCannotBe(t *testing.T) {
+	s := newHarness(t)
+	s.withFarm()
+	s.Env.Drivers[container.DriverName] = s.Env.Drivers["test"] // the fake engine's BuildKit never answers
+	if status := s.Command("builder", "inspect", "--bootstrap", "farm"); status != cli.ExitFailed {
+		t.Errorf("status %d", status)
+	}
+	clitest.Contains(t, s.Err.String(), `builder "farm", node "gone" at tcp://gone:1: connection refused`, `builder "farm", node "desk": connection refused`)
+	clitest.Contains(t, s.Normal(s.Out.String()), "Name:  arm\n", "BuildKit version:  v0.34.2\n", "Error:  connection refused\n")
+}
+
 func TestACacheOfSeveralNodesIsShownAndPrunedByNode(t *testing.T) {
 	s := newHarness(t)
 	s.withFarm()

@@ -63,16 +63,18 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	if err != nil {
 		return err
 	}
+	var notReady error
 	if o.bootstrap {
-		if err := bootstrap(ctx, w, cli.BuilderOptions{Name: name, Trusted: trusted}); err != nil {
-			return err
-		}
+		notReady = bootstrap(ctx, w, cli.BuilderOptions{Name: name, Trusted: trusted})
 	}
 	ctx, cancel := bounded(ctx, o.timeout)
 	defer cancel()
 	d, err := describeOne(ctx, w, builder.Whole, name)
+	if notReady != nil && !d.stored() {
+		return notReady
+	}
 	if err != nil {
-		return err
+		return errors.Join(notReady, err)
 	}
 	current, err := w.BuilderFor("")
 	if err != nil {
@@ -82,12 +84,12 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	row := inspectRow(d, engine, current)
 	askKernels(ctx, w, d, row, trusted)
 	if o.format == "table" {
-		return inspectText(w.Out, row)
+		return errors.Join(inspectText(w.Out, row), notReady)
 	}
-	return cli.WriteRows(w.Out, o.format, builderColumns(), []*builderContext{{builderRow: row}})
+	return errors.Join(cli.WriteRows(w.Out, o.format, builderColumns(), []*builderContext{{builderRow: row}}), notReady)
 }
 
-// bootstrap makes all nodes of a builder ready.
+// bootstrap makes all nodes of a builder ready. A node that fails does not stop the others.
 func bootstrap(ctx context.Context, w *cli.Env, words cli.BuilderOptions) error {
 	b, spec, err := w.Spec(cli.ConnectOptions{Builder: words, Note: w.Note})
 	if err != nil {
@@ -95,9 +97,9 @@ func bootstrap(ctx context.Context, w *cli.Env, words cli.BuilderOptions) error 
 	}
 	outcomes, err := builder.Open(ctx, builder.Opening{Drivers: w.Drivers, Endpoints: b.Nodes, Want: spec, Report: w.Say})
 	failed := []error{err}
-	for _, o := range outcomes {
+	for i, o := range outcomes {
 		if o.Node == nil {
-			failed = append(failed, o.Err)
+			failed = append(failed, nodeError(b.Nodes[i], o.Err))
 			continue
 		}
 		for _, warning := range o.Node.Warnings {

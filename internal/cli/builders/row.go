@@ -97,7 +97,7 @@ func nodeRows(n builder.Inspected, engine string) (rows []nodeRow) {
 		node.DriverOpts[k] = container.MaskOption(k, v)
 	}
 	if n.Err != nil {
-		node.Status, node.Err = statusError, n.Err.Error()
+		node.Status, node.Err = statusError, n.Endpoint.Cause(n.Err)
 	}
 	for _, d := range n.Details {
 		rows = append(rows, detailed(node, d, n.Managed))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -32,7 +33,7 @@ func (n node) name() string {
 
 // named returns an error with the name and the address of the node.
 func (n node) named(err error) error {
-	if err == nil || !n.several {
+	if err == nil || !n.several || strings.HasPrefix(err.Error(), n.String()) {
 		return err
 	}
 	if n.Address == "" {
@@ -110,7 +111,7 @@ func inspectAll(ctx context.Context, w *cli.Env, nodes []node, ps []platform.Pla
 			if err == nil {
 				found[i], all[i] = ins, statusRows(engine, ins, ps)
 			} else {
-				all[i].Err = err.Error()
+				all[i].Err = n.Cause(err)
 			}
 			all[i].Node, all[i].Address = n.name(), n.Address
 		})
