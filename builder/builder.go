@@ -38,6 +38,8 @@ type Builder struct {
 	// DefinedBy is where the builder is defined, for messages: a file, or a variable with an address; "" for
 	// a builder on the engine of the current context, which is made when it is needed.
 	DefinedBy string
+	// KeptBy is the program that keeps the builder, if it is another one: "docker buildx". It is only used.
+	KeptBy string
 }
 
 // Endpoint is one node as its user named it.

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/moby/moby/api/types/container"
@@ -45,6 +46,9 @@ func convert(c container.InspectResponse, e builder.Endpoint) observed {
 	if c.Config == nil {
 		return o
 	}
+	if isPeers(e) {
+		return convertPeers(o, c)
+	}
 	labels := c.Config.Labels
 	o.Ours = labels[labelBuilder] == e.Builder && labels[labelPart] == "" && c.HostConfig != nil && c.HostConfig.Privileged
 	o.Image = factsFromLabels(labels)
@@ -57,10 +61,23 @@ func convert(c container.InspectResponse, e builder.Endpoint) observed {
 	return o
 }
 
+// convertPeers reads the state of a container of docker buildx, which has no labels.
+func convertPeers(o observed, c container.InspectResponse) observed {
+	o.Ours, o.Image = true, imageFacts{Ref: c.Config.Image, ID: c.Image}
+	if c.HostConfig != nil && c.HostConfig.NetworkMode == hostNetwork {
+		o.Settings = settings{Network: hostNetwork, Chosen: chosenByFlag}
+	}
+	o.Image.Ref = cmp.Or(o.Image.Ref, DefaultImage)
+	return o
+}
+
 // ownContainer finds a side of a node and refuses a container that is not ours.
 func ownContainer(ctx context.Context, eng *engine.Engine, e builder.Endpoint, s side) (c container.InspectResponse, found bool, err error) {
 	if err := builder.CheckName(e.Builder); err != nil {
 		return c, false, err
+	}
+	if isPeers(e) && s == onHost {
+		return c, false, nil
 	}
 	c, found, err = eng.InspectContainer(ctx, s.container(e))
 	if err != nil || !found {

@@ -33,6 +33,9 @@ func Open(ctx context.Context, eng *engine.Engine, e builder.Endpoint, opt OpenO
 	if err := builder.CheckName(e.Builder); err != nil {
 		return nil, false, err
 	}
+	if isPeers(e) && opt.OnHost {
+		return nil, false, nil
+	}
 	spec := Spec{Endpoint: e, Spec: builder.Spec{BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}}
 	k := newReconciler(eng, spec.withDefaults(), opt.Report)
 	k.kind.asIs = true

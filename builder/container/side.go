@@ -22,6 +22,9 @@ func sides() []side { return []side{general, onHost} }
 // container returns the name of this side's container. Read from its end, the name stands for one node of one
 // builder, whatever builders are named.
 func (s side) container(e builder.Endpoint) string {
+	if isPeers(e) {
+		return peerContainer(e)
+	}
 	return fmt.Sprintf("docker-multiarch-%s-%d%s", e.Builder, e.Index, s)
 }
 
@@ -53,3 +56,11 @@ func sideOf(e builder.Endpoint, container string) (s side, ok bool) {
 	}
 	return general, false
 }
+
+// PeerDriverName is the key of [PeerDriver]. Its users see DriverName.
+const PeerDriverName = "buildx-container"
+
+// isPeers reports whether docker buildx makes the node's container.
+func isPeers(e builder.Endpoint) bool { return e.Driver == PeerDriverName }
+
+func peerContainer(e builder.Endpoint) string { return "buildx_buildkit_" + e.Node }

@@ -30,6 +30,9 @@ func asJudged(have observed) string { return have.ImageID + " " + wantedImage(ha
 // The returned function waits for the answer: nil, a [*trust.UnprovenError], or the error that
 // prevented an answer.
 func (k *reconciler) judge(ctx context.Context, have observed) func() error {
+	if isPeers(k.spec.Endpoint) {
+		return func() error { return nil } // the user has made it with docker buildx
+	}
 	if verdict, ok := k.judged[asJudged(have)]; ok {
 		return verdict
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -53,6 +54,15 @@ func TestWhichBuilderIsUsed(t *testing.T) {
 		t.Errorf("%q is used", name)
 	}
 	s.Vars["DOCKER_MULTIARCH_BUILDER"] = ""
+	s.Vars["BUILDKIT_HOST"] = "tcp://h:1234"
+	expect("tcp://h:1234")
+	s.Vars["BUILDX_BUILDER"] = "theirs"
+	expect("theirs")
+	s.Vars["BUILDX_BUILDER"], s.Vars["BUILDKIT_HOST"] = "", "h"
+	if _, err := s.Env.BuilderFor(""); err == nil || !strings.HasPrefix(err.Error(), "BUILDKIT_HOST: ") {
+		t.Error(err)
+	}
+	s.Vars["BUILDKIT_HOST"] = ""
 
 	host = "unix:///b"
 	expect(builder.DefaultName)

@@ -55,7 +55,8 @@ func run() int {
 // drivers returns the drivers of builders by name.
 func drivers(w *cli.Env) map[string]builder.Driver {
 	return map[string]builder.Driver{
-		container.DriverName: container.Driver{Engine: w.EngineAt},
-		remote.DriverName:    remote.Driver{},
+		container.DriverName:     container.Driver{Engine: w.EngineAt},
+		container.PeerDriverName: container.PeerDriver{Driver: container.Driver{Engine: w.EngineAt}},
+		remote.DriverName:        remote.Driver{},
 	}
 }

@@ -83,7 +83,7 @@ func builderNames(ctx context.Context, w *Env) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	names := w.Peers().Names()
 	for _, b := range stored {
 		names = append(names, b.Name)
 	}
@@ -95,7 +95,7 @@ func builderNames(ctx context.Context, w *Env) ([]string, error) {
 			names = append(names, b.Builder)
 		}
 	}
-	if err != nil && len(stored) == 0 {
+	if err != nil && len(names) == 0 {
 		return nil, err
 	}
 	slices.Sort(names)

@@ -1,19 +1,28 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildxstore"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/remote"
 	"github.com/docker-multiarch/docker-multiarch/builder/store"
 )
 
 // builderVariable names the builder if --builder does not.
 const builderVariable = "DOCKER_MULTIARCH_BUILDER"
+
+// peersVariable names a builder for docker buildx.
+const peersVariable = "BUILDX_BUILDER"
 
 // BuildKitVariable has the address of a BuildKit, as in docker buildx.
 const BuildKitVariable = "BUILDKIT_HOST"
@@ -31,32 +40,54 @@ func (w *Env) storedBuilders() (store.File, error) {
 	return f, err
 }
 
-// BuilderFor returns the name of the builder to use: given with the flag, else in the environment, else chosen with `builder use`, else the
-// default one.
+// BuilderFor returns the builder to use: given with the flag, else in the environment, else chosen with `builder use`, else the default
+// one. It is a name, or the address of a BuildKit.
 func (w *Env) BuilderFor(flag string) (string, error) {
-	name, from := flag, "--builder"
-	if name == "" {
-		name, _ = w.LookupEnv(builderVariable)
-		from = builderVariable
-	}
-	if name == "" {
-		from = w.Builders().Path()
-		f, err := w.storedBuilders()
-		if err != nil {
-			return "", err
-		}
-		_, host := w.Endpoint()
-		if name = f.Engines[host]; name == "" {
-			name = f.All
+	for _, given := range w.namedBuilders(flag) {
+		if given.name != "" {
+			return given.name, CheckBuilder(given.name, given.from)
 		}
 	}
-	if name == "" {
-		return builder.DefaultName, nil
+	f, err := w.storedBuilders()
+	if err != nil {
+		return "", err
 	}
-	if err := builder.CheckName(name); err != nil {
-		return "", &Usage{Err: fmt.Errorf("%s: %w", from, err)}
+	_, host := w.Endpoint()
+	name := cmp.Or(f.Engines[host], f.All, builder.DefaultName)
+	return name, CheckBuilder(name, w.Builders().Path())
+}
+
+type namedBuilder struct{ name, from string }
+
+// namedBuilders returns what names a builder besides the user's choice, the strongest first.
+func (w *Env) namedBuilders(flag string) []namedBuilder {
+	all := []namedBuilder{{flag, "--builder"}}
+	for _, variable := range []string{builderVariable, peersVariable, BuildKitVariable} {
+		name, _ := w.LookupEnv(variable)
+		all = append(all, namedBuilder{name, variable})
 	}
-	return name, nil
+	if address := &all[len(all)-1]; address.name != "" && !IsAddress(address.name) {
+		address.name += "://" // so that it is refused as an address
+	}
+	return all
+}
+
+// IsAddress reports whether the name of a builder is the address of a BuildKit.
+func IsAddress(name string) bool { return strings.Contains(name, "://") }
+
+// CheckBuilder returns an error unless a word can stand for a builder: it is a name, or the address of a BuildKit. from is where it was given.
+func CheckBuilder(name, from string) error {
+	err := builder.CheckName(name)
+	if IsAddress(name) {
+		err = remote.CheckAddress(name)
+	}
+	if err != nil && from != "" {
+		err = fmt.Errorf("%s: %w", from, err)
+	}
+	if err != nil {
+		return &Usage{Err: err}
+	}
+	return nil
 }
 
 // Here returns the address of the current engine, as a node keeps it: the Docker context, or the address of the default one, which depends
@@ -69,7 +100,7 @@ func (w *Env) Here() string {
 	return context
 }
 
-// FindBuilder returns the builder of a name if it exists: stored, or as a container on the engine of the current context.
+// FindBuilder returns the builder of a name if it exists: stored, kept by docker buildx, or as a container on the engine of the current context.
 func (w *Env) FindBuilder(ctx context.Context, name string) (b builder.Builder, found bool, err error) {
 	b, err = w.Builder(name)
 	if err != nil || b.DefinedBy != "" {
@@ -83,19 +114,54 @@ func (w *Env) FindBuilder(ctx context.Context, name string) (b builder.Builder, 
 	return b, found, err
 }
 
-// Builder returns the builder of a name that BuilderFor has returned: as it is stored, else a container on the engine of the current
-// context, whether it exists or not.
+// Builder returns the builder of a name or an address: as it is stored, or as docker buildx keeps it, else a container on the engine of the
+// current context, whether it exists or not.
 func (w *Env) Builder(name string) (builder.Builder, error) {
-	f, err := w.storedBuilders()
-	if err != nil {
-		return builder.Builder{}, err
+	if IsAddress(name) {
+		node := builder.Endpoint{Builder: name, Driver: remote.DriverName, Address: name}
+		return builder.Builder{Name: name, Nodes: []builder.Endpoint{node}, DefinedBy: name}, nil
 	}
+	f, unreadable := w.storedBuilders()
 	b, stored, err := f.Builder(name)
 	if stored {
 		b.DefinedBy = w.Builders().Path()
 		return b, err
 	}
-	return EngineBuilder(name), nil
+	made := EngineBuilder(name)
+	peers, found, err := w.Peers().Builder(name)
+	switch {
+	case unreadable == nil && !found || w.onEngine(made.Nodes[0]):
+		return made, nil
+	case unreadable != nil:
+		return builder.Builder{}, unreadable
+	}
+	return peers, err
+}
+
+// Peers are the builders that docker buildx keeps.
+func (w *Env) Peers() buildxstore.Store {
+	dir, _ := w.LookupEnv("BUILDX_CONFIG")
+	return buildxstore.Store{
+		Dir: cmp.Or(dir, filepath.Join(filepath.Dir(w.StateDir()), "buildx")),
+		Drivers: map[string]string{
+			container.DriverName: container.PeerDriverName, remote.DriverName: remote.DriverName, "docker": "docker",
+		},
+	}
+}
+
+// engineTimeout bounds a question to the engine that an answer could spare.
+const engineTimeout = 5 * time.Second
+
+// onEngine reports whether the engine of the current context answers, and has the node.
+func (w *Env) onEngine(e builder.Endpoint) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), engineTimeout)
+	defer cancel()
+	eng, err := w.ReachableEngine(ctx)
+	if err != nil {
+		return false
+	}
+	found, err := container.Exists(ctx, eng, e)
+	return err == nil && found
 }
 
 // EngineBuilder is the builder of a name that no file defines.
@@ -119,6 +185,9 @@ func (w *Env) StoredBuilders() (all []builder.Builder, err error) {
 
 // Undefine drops a builder from the file, except the nodes to keep. If none is kept, the builder is no longer chosen for any engine.
 func (w *Env) Undefine(ctx context.Context, b builder.Builder, keep []builder.Endpoint) error {
+	if b.KeptBy != "" {
+		return &Hinted{Err: fmt.Errorf("builder %q is kept by %s, in %s", b.Name, b.KeptBy, b.DefinedBy), Hint: b.KeptBy + " rm " + b.Name + " removes it"}
+	}
 	return w.Builders().Change(ctx, func(f *store.File) (bool, error) {
 		if len(keep) > 0 {
 			b.Nodes = keep

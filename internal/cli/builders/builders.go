@@ -16,8 +16,8 @@ func New(w *cli.Env) *cobra.Command {
 			"volume for its cache. The first build creates the builder. Later builds change it if they need other settings. A builder can\n" +
 			"also be a name for several nodes. Then the commands show each node and act on each; one that does not answer within five seconds\n" +
 			"is named, and does not stop the work on the others.\n\n" +
-			"A command works on the first of these builders: its argument, --builder, DOCKER_MULTIARCH_BUILDER, the choice of\n" +
-			"docker multiarch builder use for the engine, \"default\".",
+			"A command works on the first of these builders: its argument, --builder, DOCKER_MULTIARCH_BUILDER, BUILDX_BUILDER, BUILDKIT_HOST,\n" +
+			"the choice of docker multiarch builder use for the engine, \"default\".",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
 	}
 	cmd.AddCommand(

@@ -114,6 +114,11 @@ func runCreate(ctx context.Context, w *cli.Env, o createOptions, endpoint string
 	if err != nil {
 		return err
 	}
+	if b.KeptBy != "" {
+		return &cli.Hinted{
+			Err: fmt.Errorf("builder %q is kept by %s, in %s", b.Name, b.KeptBy, b.DefinedBy), Hint: b.KeptBy + " create changes it; or choose another --name",
+		}
+	}
 	c := creation{w: w, o: o, trusted: trusted, builder: b}
 	if err := c.read(endpoint); err != nil {
 		return err

@@ -172,7 +172,7 @@ func (c *creation) boot(ctx context.Context, e builder.Endpoint) error {
 	before := []builder.Details(nil)
 	if managed {
 		if before, err = m.Inspect(ctx, e, builder.Brief); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", e, err)
 		}
 	}
 	n, err := d.Connect(ctx, e, spec, c.w.Say)
@@ -253,7 +253,7 @@ func hintedEdit(err error, o createOptions) error {
 // driverNames returns the drivers that a node can have.
 func driverNames(w *cli.Env) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(w.Drivers)) {
-		if _, ok := w.Drivers[name].(builder.Checker); ok {
+		if _, ok := w.Drivers[name].(builder.Checker); ok && name != container.PeerDriverName {
 			names = append(names, name)
 		}
 	}

@@ -21,7 +21,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
-	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
@@ -103,22 +102,42 @@ func installEmulators(ctx context.Context, images trust.Images, note diag.Notes,
 	return err
 }
 
+// setOptions sets the driver options of a builder that no file defines.
+func setOptions(w *cli.Env, b *builder.Builder, words []string) error {
+	defined := b.DefinedBy != "" && !cli.IsAddress(b.Name)
+	switch {
+	case defined && len(words) > 0 && b.KeptBy != "":
+		return &cli.Usage{Err: fmt.Errorf("--driver-opt does not apply to builder %q: %s keeps its nodes, in %s", b.Name, b.KeptBy, b.DefinedBy)}
+	case defined && len(words) > 0:
+		return &cli.Usage{
+			Err:  fmt.Errorf("--driver-opt does not apply to builder %q: its nodes have options of their own, in %s", b.Name, b.DefinedBy),
+			Hint: "change a node with docker multiarch builder create --name " + b.Name + " --node NODE --driver-opt …",
+		}
+	case defined:
+		return nil
+	}
+	d, ok := w.Drivers[b.Nodes[0].Driver].(builder.Checker)
+	if !ok {
+		return fmt.Errorf("builder %q: unknown driver %q", b.Name, b.Nodes[0].Driver)
+	}
+	options, err := d.ParseOptions(words...)
+	if err != nil {
+		return &cli.Usage{Err: fmt.Errorf("--driver-opt: %w", err)}
+	}
+	b.Nodes[0].Options = options
+	return nil
+}
+
 // builderSpec returns the builder's specification, from the flags, the Docker config and the build's own references.
 func builderSpec(w *cli.Env, opt cli.ConnectOptions) (b builder.Builder, spec builder.Spec, err error) {
 	if b, err = w.Builder(opt.Builder.Name); err != nil {
 		return b, spec, err
 	}
-	options, err := container.ParseOptions(opt.Builder.DriverOpts...)
-	if err != nil {
-		return b, spec, &cli.Usage{Err: fmt.Errorf("--driver-opt: %w", err)}
+	if err := setOptions(w, &b, opt.Builder.DriverOpts); err != nil {
+		return b, spec, err
 	}
-	if b.DefinedBy == "" {
-		b.Nodes[0].Options = options
-	} else if len(options) > 0 {
-		return b, spec, &cli.Usage{
-			Err:  fmt.Errorf("--driver-opt does not apply to builder %q: its nodes have options of their own, in %s", b.Name, b.DefinedBy),
-			Hint: "change a node with docker multiarch builder create --name " + b.Name + " --node NODE --driver-opt …",
-		}
+	if b.KeptBy != "" {
+		opt.Note.Say(fmt.Sprintf("builder %q is that of %s, from %s", b.Name, b.KeptBy, b.DefinedBy))
 	}
 	spec = builder.Spec{
 		Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note.Say), Trusted: opt.Builder.Trusted,

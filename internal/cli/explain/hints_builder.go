@@ -16,6 +16,9 @@ func builderHint(err error) string {
 	if foreign, ok := errors.AsType[*container.ForeignError](err); ok {
 		return fmt.Sprintf("remove or rename container %q, or choose another builder with --builder", foreign.Container)
 	}
+	if peers, ok := errors.AsType[*container.PeerMissingError](err); ok {
+		return "docker buildx inspect --bootstrap " + peers.Builder + " makes it"
+	}
 	if _, ok := errors.AsType[*container.InUseError](err); ok {
 		return "try again when that has ended, or choose another builder with --builder"
 	}

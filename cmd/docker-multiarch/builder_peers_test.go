@@ -1,0 +1,77 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/builder/remote"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+)
+
+// theirs writes a builder as docker buildx keeps it.
+func (s *harness) theirs(name string) (path string) {
+	s.T.Helper()
+	s.Vars["BUILDX_CONFIG"] = s.T.TempDir()
+	path = filepath.Join(s.Vars["BUILDX_CONFIG"], "instances", name)
+	s.Write(path, `{"Name":"`+name+`","Driver":"docker-container","Nodes":[{"Name":"`+name+`0","Endpoint":"there"}]}`)
+	return path
+}
+
+func TestOursWinsOverABuilderOfTheSameName(t *testing.T) {
+	s := newHarness(t)
+	s.withContexts()
+	path := s.theirs("b")
+	if b, err := s.Env.Builder("b"); err != nil || b.DefinedBy != path || b.KeptBy != "docker buildx" || b.Nodes[0].Address != "there" {
+		t.Errorf("theirs: %+v, %v", b, err)
+	}
+	s.refused("is kept by docker buildx, in "+path, "builder", "create", "--name", "b", "--append", "there")
+	s.must("builder", "use", "b")
+
+	s.Vars["BUILDX_CONFIG"] = t.TempDir()
+	s.must("builder", "create", "--name", "b")
+	s.theirs("b")
+	if b, err := s.Env.Builder("b"); err != nil || b.KeptBy != "" || b.DefinedBy != "" {
+		t.Errorf("ours on the engine: %+v, %v", b, err)
+	}
+	s.must("builder", "create", "--name", "b", "--append", "there")
+	s.theirs("b")
+	if b, err := s.Env.Builder("b"); err != nil || b.KeptBy != "" || len(b.Nodes) != 2 {
+		t.Errorf("ours in the file: %+v, %v", b, err)
+	}
+}
+
+func TestAnAddressIsABuilder(t *testing.T) {
+	s := newHarness(t)
+	b, err := s.Env.Builder("tcp://h:1234")
+	if err != nil || len(b.Nodes) != 1 || b.Nodes[0].Driver != remote.DriverName || b.Nodes[0].Address != "tcp://h:1234" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if _, err := s.Env.BuilderFor("tpc://h:1234"); err == nil {
+		t.Error("a scheme with a typing error is taken")
+	}
+	s.must("builder", "use", "tcp://h:1234")
+	if got := using(t, s); got != "tcp://h:1234" {
+		t.Errorf("%q is used", got)
+	}
+}
+
+func TestABuilderOnTheEngineIsUsedWhenTheFileIsBroken(t *testing.T) {
+	s := newHarness(t)
+	s.withBuilders()
+	s.must("builder", "create", "--name", "b")
+	if err := os.WriteFile(chosenFile(s), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := s.Env.Builder("b"); err != nil || b.DefinedBy != "" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if _, err := s.Env.Builder("other"); err == nil {
+		t.Error("a builder that may be in the file is taken for one on the engine")
+	}
+	s.refused(chosenFile(s), "builder", "create", "--name", "other", "--append", "there")
+	if kept, _ := os.ReadFile(chosenFile(s)); string(kept) != "{" {
+		t.Errorf("the file is %q", kept)
+	}
+	clitest.Contains(t, s.Err.String(), "remove the file")
+}
