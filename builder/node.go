@@ -24,6 +24,8 @@ type Node struct {
 	// OnHost reports whether the node is on the network of its machine. HostChosen reports whether its user
 	// has asked for that explicitly, for this build or for the builder, and not only to reach a registry.
 	OnHost, HostChosen bool
+	LocalImages        bool     // the engine's images are BuildKit's as well: a build may be from them
+	Caches             []string // the types of build caches that this build of BuildKit has; nil: all
 	Warnings           []string // for the user, at each build
 
 	// Client is the one connection to BuildKit, which carries any number of solves and sessions. Close
@@ -56,13 +58,16 @@ type Abilities struct {
 // Engine is the engine beside a BuildKit, for everything that only an engine can do.
 type Engine struct {
 	trust.Images        // those that may run with privileges, with the caller's texts
-	Image        string // BuildKit's, as requested
+	Image        string // BuildKit's, as requested; "" if BuildKit is in the engine itself
 	ImageID      string // as the engine shows it; it may run with privileges
 }
 
 // Helper returns an image with a shell that may run with privileges: BuildKit's own, or the image that
 // its name stands for now, if that one is gone. "" means none.
 func (e *Engine) Helper(ctx context.Context) string {
+	if e.Image == "" {
+		return ""
+	}
 	if has, err := e.HasImage(ctx, e.ImageID); err == nil && has {
 		return e.ImageID
 	}

@@ -37,9 +37,10 @@ const (
 	Registry   Source = "registry image" // the binfmt image, pulled
 )
 
-// InstallOptions are the options of Install. Shell, Runner and Platforms are required.
+// InstallOptions are the options of Install. Shell or Probe, Runner and Platforms are required.
 type InstallOptions struct {
-	Shell     Shell // probes; not a container that Runner starts, so that its result is independent
+	Shell     Shell  // probes; not a container that Runner starts, so that its result is independent
+	Probe     Prober // probes in place of Shell, if it is not nil
 	Runner    Runner
 	Platforms []platform.Platform
 
@@ -142,6 +143,10 @@ func (in *installer) observe(ctx context.Context) error {
 		return nil
 	}
 	var err error
+	if in.Probe != nil {
+		in.now, err = in.Probe(ctx, in.Platforms...)
+		return err
+	}
 	in.now, err = Probe(ctx, in.Shell, in.Platforms...)
 	return err
 }
@@ -229,6 +234,10 @@ func (in *installer) try(ctx context.Context, src Source) error {
 		}
 		h, _ := sup.Handler()
 		in.installed = append(in.installed, Installed{Arch: a.Name, Source: src, Handler: h, Old: in.removed[a.Name]})
+		if h.Name == "" { // unknown to a probe that has no shell
+			in.Report(fmt.Sprintf("linux/%s now runs", a.Name))
+			continue
+		}
 		in.Report(fmt.Sprintf("linux/%s now runs through %s", a.Name, h))
 	}
 	return nil

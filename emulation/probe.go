@@ -15,6 +15,9 @@ type Shell interface {
 	Run(ctx context.Context, script string) (stdout []byte, err error)
 }
 
+// Prober is a probe that needs no shell.
+type Prober func(ctx context.Context, only ...platform.Platform) (Status, error)
+
 // Probe finds out which architectures the kernel behind a shell runs, by running them: one script, one
 // probe program for each architecture. If platforms are given, only their architectures are probed,
 // which saves some milliseconds for each one left out; those that are not in the table, or not Linux,

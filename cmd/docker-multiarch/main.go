@@ -17,6 +17,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/dockerengine"
 	"github.com/docker-multiarch/docker-multiarch/builder/remote"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
@@ -57,6 +58,7 @@ func drivers(w *cli.Env) map[string]builder.Driver {
 	return map[string]builder.Driver{
 		container.DriverName:     container.Driver{Engine: w.EngineAt},
 		container.PeerDriverName: container.PeerDriver{Driver: container.Driver{Engine: w.EngineAt}},
+		dockerengine.DriverName:  dockerengine.Driver{Engine: w.EngineAt},
 		remote.DriverName:        remote.Driver{},
 	}
 }

@@ -7,6 +7,8 @@
 package buildcache
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -114,6 +116,17 @@ func (c Cache) Services(ps []platform.Platform) []Entry {
 		}
 	}
 	return services
+}
+
+// Among returns an error if there is a cache of another type than those that the BuildKit of a node has; nil stands for all types.
+func (c Cache) Among(types []string, node string) error {
+	var errs []error
+	for _, e := range slices.Concat(c.From, c.To) {
+		if types != nil && !slices.Contains(types, e.Type) {
+			errs = append(errs, fmt.Errorf("node %q has no build caches of type %s: its BuildKit has %s", node, e.Type, strings.Join(types, ", ")))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Exports reports whether there is an export that is not part of an image.

@@ -61,7 +61,7 @@ type Connection struct {
 // Images returns the names of the nodes' images, as far as they are known.
 func (c *Connection) Images() (names []string) {
 	for _, n := range c.Nodes {
-		if n.Engine != nil {
+		if n.Engine != nil && n.Engine.Image != "" {
 			names = append(names, n.Engine.Image)
 		}
 	}

@@ -30,7 +30,7 @@ type Content struct {
 // Content connects to the engine's content, through the API endpoint by which BuildKit's clients reach the engine; it serves
 // containerd's content service beside BuildKit's. If it does not, the error is [ErrNoContent].
 func (e *Engine) Content(ctx context.Context) (*Content, error) {
-	raw, err := e.dialContent(ctx)
+	raw, err := e.DialBuildKit(ctx)
 	if errors.Is(err, ErrUnreachable) {
 		return nil, err
 	}
@@ -61,7 +61,8 @@ func (e *Engine) Content(ctx context.Context) (*Content, error) {
 	return c, nil
 }
 
-func (e *Engine) dialContent(ctx context.Context) (net.Conn, error) {
+// DialBuildKit connects to the engine's own BuildKit. If it breaks, an engine that has stopped is not noticed: the caller watches it.
+func (e *Engine) DialBuildKit(ctx context.Context) (net.Conn, error) {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
 	res, err := hijacked(ctx, func() (client.HijackedResponse, error) {

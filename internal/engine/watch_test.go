@@ -65,6 +65,7 @@ var waits = map[string]func(context.Context, *engine.Engine) error{
 	"RemoveVolume": func(ctx context.Context, e *engine.Engine) error { _, err := e.RemoveVolume(ctx, "x"); return err },
 	"HasVolume":    func(ctx context.Context, e *engine.Engine) error { _, err := e.HasVolume(ctx, "x"); return err },
 	"Content":      func(ctx context.Context, e *engine.Engine) error { _, err := e.Content(ctx); return err },
+	"DialBuildKit": func(ctx context.Context, e *engine.Engine) error { _, err := e.DialBuildKit(ctx); return err },
 	"RegistryDigest": func(ctx context.Context, e *engine.Engine) error {
 		_, err := e.RegistryDigest(ctx, "x:1", "")
 		return err

@@ -30,9 +30,16 @@ func (d Delivery) Exports(p platform.Platform, documents *index.Documents) (list
 	return list
 }
 
-// Unpushed returns the export of a platform's image that leaves it with the builder.
+// Unpushed returns the export of a platform's image that leaves it in the builder's cache.
 func (d Delivery) Unpushed(p platform.Platform) client.ExportEntry {
-	return client.ExportEntry{Type: client.ExporterImage, Attrs: d.imageAttrs(p)}
+	return imageEntry(d.imageAttrs(p))
+}
+
+// imageEntry returns an export by BuildKit's exporter of images. A BuildKit that has an image store, such as an engine's own, puts
+// nothing there.
+func imageEntry(attrs map[string]string) client.ExportEntry {
+	attrs[string(exptypes.OptKeyStore)] = "false"
+	return client.ExportEntry{Type: client.ExporterImage, Attrs: attrs}
 }
 
 // SetPush sets in the metadata of a solve's result whether BuildKit pushes its image to the repositories, or leaves it with the builder.
@@ -57,7 +64,7 @@ func (d Delivery) pushEntry(p platform.Platform) client.ExportEntry {
 	if d.Insecure {
 		attrs[string(exptypes.OptKeyInsecure)] = "true"
 	}
-	return client.ExportEntry{Type: client.ExporterImage, Attrs: attrs}
+	return imageEntry(attrs)
 }
 
 // imageAttrs returns the exporter attributes of one platform's image. The map is new at each call.

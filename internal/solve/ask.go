@@ -63,7 +63,7 @@ func (j job) ask(ctx context.Context, question string) (values map[string][]byte
 
 // question sends the frontend a request other than a build.
 func (j job) question(ctx context.Context, gw gateway.Client, question string) (*gateway.Result, error) {
-	attrs := j.req.attrs(j.target, j.session)
+	attrs := j.attrs()
 	attrs["requestid"] = "frontend." + question
 	needed := "moby.buildkit.frontend.subrequests+forward"
 	if attrs["frontend.caps"] != "" {

@@ -25,6 +25,9 @@ func withCaches(runs []*nodeRun, registries func(context.Context) error) func(co
 		errs := make([]error, len(runs)+1)
 		var asking sync.WaitGroup
 		for k, r := range runs {
+			if errs[k+1] = r.req.Cache.Among(r.node.Caches, r.node.Name); errs[k+1] != nil {
+				continue
+			}
 			if services := r.req.Cache.Services(r.targetsOf()); len(services) > 0 {
 				asking.Go(func() { errs[k+1] = buildcache.Check(ctx, r.caches(), services) })
 			}

@@ -38,6 +38,10 @@ type Node struct {
 	// OnHost reports whether the node is on the network of the engine's host. HostChosen reports whether the user asked for that
 	// explicitly, and not only to reach a registry there, so that Dockerfiles may fetch from the host.
 	OnHost, HostChosen bool
+	// LocalImages reports whether the node has images of an engine. They are preferred to those of registries, as in docker build.
+	LocalImages bool
+	// Caches are the types of build caches that the node's BuildKit has; nil: all.
+	Caches []string
 	// Blobs reads the node's own store: the layers of images that were exported to this machine. The caller compares a blob with its
 	// descriptor.
 	Blobs content.Fetcher

@@ -10,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
@@ -30,9 +31,18 @@ type job struct {
 // ordinal returns the job's position among those of its node.
 func (j job) ordinal() int { return slices.Index(j.own, j.index) }
 
+// attrs returns the frontend attributes. The map is new at each call.
+func (j job) attrs() map[string]string {
+	attrs := j.req.attrs(j.target, j.session)
+	if j.node.LocalImages && !j.req.Pull {
+		attrs["image-resolve-mode"] = pb.AttrImageResolveModePreferLocal
+	}
+	return attrs
+}
+
 // read reads the Dockerfile for the platform. again says that the reading is not the one that was reported at the barrier.
 func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) (reading, error) {
-	attrs := j.req.attrs(j.target, j.session)
+	attrs := j.attrs()
 	if isolated {
 		buildcache.Isolate(attrs, j.target)
 	}
@@ -59,7 +69,7 @@ type order struct {
 // solve runs one solve of the job. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them
 // from the solve, and ignores those of a gateway request to a frontend (solver/llbsolver/bridge.go).
 func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.SolveResponse, error) {
-	opt, err := j.options(j.req.attrs(j.target, j.session), o.pins)
+	opt, err := j.options(j.attrs(), o.pins)
 	if err != nil {
 		return nil, err
 	}

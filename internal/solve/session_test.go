@@ -179,7 +179,7 @@ func TestASolveExportsByDigestOnly(t *testing.T) {
 		w.req.MediaTypes = family
 		j := job{target: w.req.Platforms[0], nodeRun: &nodeRun{task: task{req: w.req, files: &sink.StagedFiles{}}}}
 		want := []client.ExportEntry{{Type: "image", Attrs: map[string]string{
-			"name": "*", "push": "true", "push-by-digest": "true", "oci-mediatypes": types,
+			"name": "*", "push": "true", "push-by-digest": "true", "store": "false", "oci-mediatypes": types,
 		}}}
 		if diff := cmp.Diff(want, j.exports(t.Context(), index.NewDocuments()), cmp.FilterPath(func(p cmp.Path) bool {
 			return strings.HasPrefix(p.Last().String(), ".Output")

@@ -122,7 +122,7 @@ func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	node := solve.Node{
 		Node: plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
 		ID:   n.ID, Address: n.Endpoint.Address, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen,
-		Probe: n.Probe, Running: n.Running, Why: n.Why,
+		LocalImages: n.LocalImages, Caches: n.Caches, Probe: n.Probe, Running: n.Running, Why: n.Why,
 	}
 	if n.Shell != nil {
 		node.Sent = n.Sent
@@ -131,7 +131,7 @@ func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 		node.Engine = n.Engine.Engine
 		node.Install = func(ctx context.Context, ps []platform.Platform) error {
 			return installEmulators(ctx, n.Engine.Images, opt.Note, emulation.InstallOptions{
-				Shell: n.Shell, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note.Say, Kernel: opt.Containers,
+				Probe: n.Probe, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note.Say, Kernel: opt.Containers,
 			})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/dockerengine"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
@@ -15,6 +16,13 @@ import (
 func builderHint(err error) string {
 	if foreign, ok := errors.AsType[*container.ForeignError](err); ok {
 		return fmt.Sprintf("remove or rename container %q, or choose another builder with --builder", foreign.Container)
+	}
+	if _, ok := errors.AsType[*dockerengine.ClassicStoreError](err); ok {
+		return "switch the engine to the containerd image store (\"features\": {\"containerd-snapshotter\": true} in its daemon.json), or use the\n" +
+			"      driver docker-container"
+	}
+	if _, ok := errors.AsType[*dockerengine.VersionError](err); ok {
+		return "update the engine, or use the driver docker-container"
 	}
 	if peers, ok := errors.AsType[*container.PeerMissingError](err); ok {
 		return "docker buildx inspect --bootstrap " + peers.Builder + " makes it"

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"testing"
 
+	controlapi "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
@@ -64,6 +65,8 @@ type Engine struct {
 
 	// Answer, if it is set, may answer a request; then it returns true.
 	Answer func(w http.ResponseWriter, r *http.Request) bool
+	// BuildKit is served beside a containerd store's content, if it is not nil.
+	BuildKit controlapi.ControlServer
 	// Dial, if it accepts a command, makes that command a connection.
 	Dial func(c *Container, cmd []string) (net.Conn, bool)
 

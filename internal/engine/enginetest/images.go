@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	contentapi "github.com/containerd/containerd/api/services/content/v1"
+	controlapi "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
@@ -194,6 +195,9 @@ func (e *Engine) serveContent(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\n\r\n")
 	srv := grpc.NewServer()
 	contentapi.RegisterContentServer(srv, blobs{e: e})
+	if e.BuildKit != nil {
+		controlapi.RegisterControlServer(srv, e.BuildKit)
+	}
 	only := make(oneConn, 1)
 	only <- conn
 	_ = srv.Serve(only) // until the listener has no more
