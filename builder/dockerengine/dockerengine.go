@@ -27,7 +27,13 @@ type Driver struct {
 	Engine func(address string) (*engine.Engine, error)
 }
 
-var _ builder.Checker = Driver{}
+var (
+	_ builder.Checker  = Driver{}
+	_ builder.OnEngine = Driver{}
+)
+
+// EngineOf implements [builder.OnEngine].
+func (d Driver) EngineOf(e builder.Endpoint) (*engine.Engine, error) { return d.Engine(e.Address) }
 
 // ClassicStoreError means that an engine has no containerd image store.
 type ClassicStoreError struct{ Host string }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildflags"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
@@ -208,8 +207,10 @@ func (j *job) modes(o buildOptions) error {
 	default:
 		return fmt.Errorf("--emulators %q is not one of auto, never", o.emulators)
 	}
-	if err := builder.CheckName(o.builder.Name); o.builder.Name != "" && err != nil {
-		return fmt.Errorf("--builder: %w", err)
+	if o.builder.Name != "" {
+		if err := cli.CheckBuilder(o.builder.Name, "--builder"); err != nil {
+			return err
+		}
 	}
 	if o.jobs < 0 {
 		return fmt.Errorf("--jobs %d is negative: use a number of platforms, or 0 for the default", o.jobs)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
@@ -61,8 +60,8 @@ func named(w *cli.Env, args []string, flag string) (string, error) {
 // allNamed returns the builders that a command works on; there is at least one.
 func allNamed(w *cli.Env, args []string, flag string) ([]string, error) {
 	for _, name := range args {
-		if err := builder.CheckName(name); err != nil {
-			return args, &cli.Usage{Err: err}
+		if err := cli.CheckBuilder(name, ""); err != nil {
+			return args, err
 		}
 	}
 	if len(args) > 0 {
