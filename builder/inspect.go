@@ -76,7 +76,7 @@ func inspectConnected(ctx context.Context, drivers map[string]Driver, e Endpoint
 	if err != nil {
 		return d, NoAnswer(ctx, err)
 	}
-	defer n.Close() //nolint:errcheck // the answers are known
+	defer n.Close()
 	d.Status = Status{
 		Builder: e.Builder, Driver: e.Driver, State: "running", Fixed: platform.FormatAll(e.Platforms), Options: e.Options, Flags: e.Flags,
 	}

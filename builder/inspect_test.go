@@ -27,7 +27,8 @@ func (managed) Inspect(context.Context, Endpoint, Depth) ([]Details, error) {
 	return []Details{{Status: Status{State: "exited"}}}, nil
 }
 
-func (managed) Stop(context.Context, Endpoint) (bool, error)                     { return false, nil }
+func (managed) Stop(context.Context, Endpoint) (bool, error) { return false, nil }
+
 func (managed) Remove(context.Context, Endpoint, RemoveOptions) (bool, error)    { return false, nil }
 func (managed) Reopen(context.Context, Endpoint, ReopenOptions) ([]*Node, error) { return nil, nil }
 

@@ -93,7 +93,7 @@ func newRun(ctx context.Context, o Opening) *run {
 	}
 	for i, e := range o.Endpoints {
 		r.outcomes[i].Endpoint, r.reached[i] = e, make(chan struct{})
-		r.ctxs[i], r.cancels[i] = context.WithCancelCause(ctx) // a node may use its context for as long as it is open
+		r.ctxs[i], r.cancels[i] = context.WithCancelCause(ctx) //nolint:fatcontext // a node may use its context for as long as it is open
 	}
 	return r
 }

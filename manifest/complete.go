@@ -61,7 +61,7 @@ var errLacking = errors.New("the registry does not have the blob")
 func (c *Client) hasBlob(ctx context.Context, r repository, blob ocispecs.Descriptor) error {
 	at := location{r.Reference.Registry + "/" + r.Reference.Repository, blob.Digest}
 	answer, _ := c.asked.LoadOrStore(at, &blobAnswer{})
-	return answer.(*blobAnswer).get(ctx, func() (bool, error) { //nolint:errcheck,forcetypeassert // nothing else is stored
+	return answer.(*blobAnswer).get(ctx, func() (bool, error) { //nolint:forcetypeassert // nothing else is stored
 		_, err := r.Blobs().Resolve(r.pushScope(ctx), blob.Digest.String())
 		if errors.Is(err, errdef.ErrNotFound) {
 			return false, nil

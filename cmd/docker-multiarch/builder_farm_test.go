@@ -121,7 +121,7 @@ func TestABuilderIsStoppedAndRemovedOnEachOfItsNodes(t *testing.T) {
 			`builder "farm", node "away" at nowhere: no such context`)
 	}
 	clitest.Contains(t, s.Err.String(), `builder "farm" keeps these nodes in `, "--force removes their definition")
-	kept, err := s.Env.Builder("farm")
+	kept, err := s.Env.Builder(s.T.Context(), "farm")
 	if err != nil || len(kept.Nodes) != 1 || kept.Nodes[0].Node != "away" || len(fake.Containers()) > 0 {
 		t.Errorf("kept are %+v, %v, and %d containers", kept.Nodes, err, len(fake.Containers()))
 	}

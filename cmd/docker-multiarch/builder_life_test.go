@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,9 +33,9 @@ func (s *harness) withBuilders() *enginetest.Engine {
 	s.Env.Engine = func() *engine.Engine { return eng }
 	s.Env.EngineAt = func(string) (*engine.Engine, error) { return eng, nil }
 	s.Env.Drivers = drivers(s.Env)
-	s.Env.Spec = func(opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
+	s.Env.Spec = func(ctx context.Context, opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
 		options, err := container.ParseOptions(opt.Builder.DriverOpts...)
-		b, berr := s.Env.Builder(opt.Builder.Name)
+		b, berr := s.Env.Builder(ctx, opt.Builder.Name)
 		b.Nodes[0].Options = options
 		return b, builder.Spec{Trusted: opt.Builder.Trusted}, errors.Join(err, berr)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -141,8 +142,8 @@ func TestANodeThatDoesNotStartIsNotStored(t *testing.T) {
 	s := newHarness(t)
 	_, there := s.withContexts()
 	spec := s.Env.Spec
-	s.Env.Spec = func(opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
-		b, want, err := spec(opt)
+	s.Env.Spec = func(ctx context.Context, opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
+		b, want, err := spec(ctx, opt)
 		want.StartWait = time.Millisecond
 		return b, want, err
 	}

@@ -22,7 +22,7 @@ func TestOursWinsOverABuilderOfTheSameName(t *testing.T) {
 	s := newHarness(t)
 	s.withContexts()
 	path := s.theirs("b")
-	if b, err := s.Env.Builder("b"); err != nil || b.DefinedBy != path || b.KeptBy != "docker buildx" || b.Nodes[0].Address != "there" {
+	if b, err := s.Env.Builder(s.T.Context(), "b"); err != nil || b.DefinedBy != path || b.KeptBy != "docker buildx" || b.Nodes[0].Address != "there" {
 		t.Errorf("theirs: %+v, %v", b, err)
 	}
 	s.refused("is kept by docker buildx, in "+path, "builder", "create", "--name", "b", "--append", "there")
@@ -31,19 +31,19 @@ func TestOursWinsOverABuilderOfTheSameName(t *testing.T) {
 	s.Vars["BUILDX_CONFIG"] = t.TempDir()
 	s.must("builder", "create", "--name", "b")
 	s.theirs("b")
-	if b, err := s.Env.Builder("b"); err != nil || b.KeptBy != "" || b.DefinedBy != "" {
+	if b, err := s.Env.Builder(s.T.Context(), "b"); err != nil || b.KeptBy != "" || b.DefinedBy != "" {
 		t.Errorf("ours on the engine: %+v, %v", b, err)
 	}
 	s.must("builder", "create", "--name", "b", "--append", "there")
 	s.theirs("b")
-	if b, err := s.Env.Builder("b"); err != nil || b.KeptBy != "" || len(b.Nodes) != 2 {
+	if b, err := s.Env.Builder(s.T.Context(), "b"); err != nil || b.KeptBy != "" || len(b.Nodes) != 2 {
 		t.Errorf("ours in the file: %+v, %v", b, err)
 	}
 }
 
 func TestAnAddressIsABuilder(t *testing.T) {
 	s := newHarness(t)
-	b, err := s.Env.Builder("tcp://h:1234")
+	b, err := s.Env.Builder(s.T.Context(), "tcp://h:1234")
 	if err != nil || len(b.Nodes) != 1 || b.Nodes[0].Driver != remote.DriverName || b.Nodes[0].Address != "tcp://h:1234" {
 		t.Errorf("%+v, %v", b, err)
 	}
@@ -63,10 +63,10 @@ func TestABuilderOnTheEngineIsUsedWhenTheFileIsBroken(t *testing.T) {
 	if err := os.WriteFile(chosenFile(s), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := s.Env.Builder("b"); err != nil || b.DefinedBy != "" {
+	if b, err := s.Env.Builder(s.T.Context(), "b"); err != nil || b.DefinedBy != "" {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if _, err := s.Env.Builder("other"); err == nil {
+	if _, err := s.Env.Builder(s.T.Context(), "other"); err == nil {
 		t.Error("a builder that may be in the file is taken for one on the engine")
 	}
 	s.refused(chosenFile(s), "builder", "create", "--name", "other", "--append", "there")

@@ -96,7 +96,9 @@ func Momentary(err error, logged int) (cause string, ok bool) {
 var urls = regexp.MustCompile(`https?://\S+`)
 
 // loginRefused are the forms, in lower case, in which BuildKit shows a 401.
-var loginRefused = regexp.MustCompile(`(?m)unexpected status from \S+ request to \S+: 401\b|: unauthorized(?:: |$)|: authorization failed|no basic auth credentials`)
+var loginRefused = regexp.MustCompile(
+	`(?m)unexpected status from \S+ request to \S+: 401\b|: unauthorized(?:: |$)|: authorization failed|no basic auth credentials`,
+)
 
 // IsLoginRefused reports whether a push failed because the registry wanted another login.
 func IsLoginRefused(err error) bool { return loginRefused.MatchString(strings.ToLower(err.Error())) }

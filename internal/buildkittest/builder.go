@@ -121,7 +121,7 @@ func New(t testing.TB) *Builder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	life, end := context.WithCancel(context.Background())
+	life, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	t.Cleanup(end)
 	return &Builder{
 		life: life, end: end,

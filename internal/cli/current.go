@@ -102,7 +102,7 @@ func (w *Env) Here() string {
 
 // FindBuilder returns the builder of a name if it exists: stored, kept by docker buildx, or as a container on the engine of the current context.
 func (w *Env) FindBuilder(ctx context.Context, name string) (b builder.Builder, found bool, err error) {
-	b, err = w.Builder(name)
+	b, err = w.Builder(ctx, name)
 	if err != nil || b.DefinedBy != "" {
 		return b, err == nil, err
 	}
@@ -116,7 +116,7 @@ func (w *Env) FindBuilder(ctx context.Context, name string) (b builder.Builder, 
 
 // Builder returns the builder of a name or an address: as it is stored, or as docker buildx keeps it, else a container on the engine of the
 // current context, whether it exists or not.
-func (w *Env) Builder(name string) (builder.Builder, error) {
+func (w *Env) Builder(ctx context.Context, name string) (builder.Builder, error) {
 	if IsAddress(name) {
 		node := builder.Endpoint{Builder: name, Driver: remote.DriverName, Address: name}
 		return builder.Builder{Name: name, Nodes: []builder.Endpoint{node}, DefinedBy: name}, nil
@@ -130,7 +130,7 @@ func (w *Env) Builder(name string) (builder.Builder, error) {
 	made := EngineBuilder(name)
 	peers, found, err := w.Peers().Builder(name)
 	switch {
-	case unreadable == nil && !found || w.onEngine(made.Nodes[0]):
+	case unreadable == nil && !found || w.onEngine(ctx, made.Nodes[0]):
 		return made, nil
 	case unreadable != nil:
 		return builder.Builder{}, unreadable
@@ -153,8 +153,8 @@ func (w *Env) Peers() buildxstore.Store {
 const engineTimeout = 5 * time.Second
 
 // onEngine reports whether the engine of the current context answers, and has the node.
-func (w *Env) onEngine(e builder.Endpoint) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), engineTimeout)
+func (w *Env) onEngine(ctx context.Context, e builder.Endpoint) bool {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
 	eng, err := w.ReachableEngine(ctx)
 	if err != nil {

@@ -54,7 +54,7 @@ type Docker struct {
 	// Connect makes the builder's nodes ready and connects to them.
 	Connect func(context.Context, ConnectOptions) (*Connection, error)
 	// Spec returns the builder and the specification that a build or a command asks for.
-	Spec func(ConnectOptions) (builder.Builder, builder.Spec, error)
+	Spec func(context.Context, ConnectOptions) (builder.Builder, builder.Spec, error)
 	// Endpoint returns the current Docker context and its engine's address.
 	Endpoint func() (context, host string)
 	// Proxies returns the Docker config's proxies for this engine, by the names of their variables.

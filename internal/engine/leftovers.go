@@ -147,6 +147,7 @@ func (e *Engine) removeLeftover(ctx context.Context, kind Kind, name string) err
 		return e.RemoveImage(ctx, name)
 	case Nameless:
 		return e.RemoveNameless(ctx, name)
+	case AVolume:
 	}
 	_, err := e.RemoveVolume(ctx, name)
 	if cerrdefs.IsConflict(err) {

@@ -37,7 +37,7 @@ type Grants struct {
 var loginSecrets = []string{llb.GitAuthTokenKey, llb.GitAuthHeaderKey, httpHeaderSecret, httpTokenSecret}
 
 // The names continue with the host. BuildKit asks for them without an attribute of the source.
-const httpHeaderSecret, httpTokenSecret = "HTTP_AUTH_HEADER_", "HTTP_AUTH_TOKEN_"
+const httpHeaderSecret, httpTokenSecret = "HTTP_AUTH_HEADER_", "HTTP_AUTH_TOKEN_" //nolint:gosec // names of secrets
 
 // New returns the grants of a node whose graphs are not known. remote: the build context is a git or http source.
 func New(remote bool) *Grants {

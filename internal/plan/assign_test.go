@@ -124,17 +124,20 @@ func TestNothingIsTakenFromANodeThatIsDownUnlessTheUserSaysSo(t *testing.T) {
 		want    []Place
 	}{
 		"a given platform": {
-			[]node{amd64, {given: "linux/arm64", down: true}}, "linux/amd64,linux/arm64",
+			[]node{amd64, {given: "linux/arm64", down: true}},
+			"linux/amd64,linux/arm64",
 			`node "b" (tcp://b), which is to build linux/arm64, cannot be used: connection refused`,
 			[]Place{{Node: 0}, {Node: 0, Instead: []int{1}}},
 		},
 		"a given platform that another one is native to": {
-			[]node{arm64, {given: "linux/arm64", down: true}}, "linux/arm64",
+			[]node{arm64, {given: "linux/arm64", down: true}},
+			"linux/arm64",
 			`node "b" (tcp://b), which is to build linux/arm64, cannot be used: connection refused`,
 			[]Place{{Node: 0, Instead: []int{1}}},
 		},
 		"a platform that the other one only emulates": {
-			[]node{{down: true}, amd64}, "linux/amd64,linux/arm64,linux/s390x",
+			[]node{{down: true}, amd64},
+			"linux/amd64,linux/arm64,linux/s390x",
 			`node "a" (tcp://a), which may be the only one that is native to linux/arm64, linux/s390x, cannot be used: connection refused`,
 			[]Place{{Node: 1}, {Node: 1, Instead: []int{0}}, {Node: 1, Instead: []int{0}}},
 		},
@@ -145,7 +148,8 @@ func TestNothingIsTakenFromANodeThatIsDownUnlessTheUserSaysSo(t *testing.T) {
 			[]node{amd64, {given: "linux/arm64", down: true}}, "linux/amd64,linux/s390x", "", []Place{{Node: 0}, {Node: 0}},
 		},
 		"all nodes": {
-			[]node{{given: "linux/arm64", down: true}, {down: true}}, "linux/s390x",
+			[]node{{given: "linux/arm64", down: true}, {down: true}},
+			"linux/s390x",
 			"node \"a\" (tcp://a), which may be the only one that is native to linux/s390x, cannot be used: connection refused\n" +
 				"node \"b\" (tcp://b), which may be the only one that is native to linux/s390x, cannot be used: connection refused",
 			nil,

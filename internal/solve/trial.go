@@ -199,7 +199,8 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	t.recall()
 	// Without an export BuildKit need not run anything, and steps whose outputs are checked before the export must run before it.
 	pushes := !t.req.Attested() && len(decided.uploads.of(t.out.got.graph)) > 0
-	runsHere := pushes || t.known != "" && !t.req.Attested() || len(t.out.relocated.Outputs) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
+	runsHere := pushes || t.known != "" && !t.req.Attested() || len(t.out.relocated.Outputs) > 0 && !t.checkedInImage() ||
+		decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
 	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
 		err = t.work(ctx, gw, decided, res)
 	}

@@ -1,6 +1,7 @@
 package buildcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,10 +42,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	if err := j.platforms(platforms); err != nil {
 		return j, err
 	}
-	if err := j.cross(o, file); err != nil {
-		return j, err
-	}
-	if err := j.fallback(o, file); err != nil {
+	if err := cmp.Or(j.cross(o, file), j.fallback(o, file)); err != nil {
 		return j, err
 	}
 	if err := j.values(w, o); err != nil {

@@ -110,7 +110,7 @@ func runCreate(ctx context.Context, w *cli.Env, o createOptions, endpoint string
 	if o.name == "" {
 		o.name = newName()
 	}
-	b, err := w.Builder(o.name)
+	b, err := w.Builder(ctx, o.name)
 	if err != nil {
 		return err
 	}

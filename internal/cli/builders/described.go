@@ -46,7 +46,7 @@ func describe(ctx context.Context, w *cli.Env, depth builder.Depth, builders ...
 // describeOne asks the nodes of a builder. An engine without such a builder, and an engine that does not answer, are errors if no file
 // defines the builder.
 func describeOne(ctx context.Context, w *cli.Env, depth builder.Depth, name string) (d described, err error) {
-	b, err := w.Builder(name)
+	b, err := w.Builder(ctx, name)
 	if err != nil {
 		return d, err
 	}
@@ -137,10 +137,10 @@ func eachNode(b builder.Builder, do func(i int, e builder.Endpoint) error) error
 }
 
 // eachBuilder calls do for all named builders, prints the names of those for which it returned no error, and fails if one call failed.
-func eachBuilder(w *cli.Env, names []string, do func(builder.Builder) error) error {
+func eachBuilder(ctx context.Context, w *cli.Env, names []string, do func(builder.Builder) error) error {
 	var failures []error
 	for _, name := range names {
-		b, err := w.Builder(name)
+		b, err := w.Builder(ctx, name)
 		if err == nil {
 			err = do(b)
 		}

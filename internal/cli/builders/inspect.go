@@ -91,7 +91,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 
 // bootstrap makes all nodes of a builder ready. A node that fails does not stop the others.
 func bootstrap(ctx context.Context, w *cli.Env, words cli.BuilderOptions) error {
-	b, spec, err := w.Spec(cli.ConnectOptions{Builder: words, Note: w.Note})
+	b, spec, err := w.Spec(ctx, cli.ConnectOptions{Builder: words, Note: w.Note})
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func (c *creation) exists(ctx context.Context) (bool, error) {
 
 // onEngine makes or changes a builder whose only node is a container on the engine of the current context.
 func (c *creation) onEngine(ctx context.Context) error {
-	common, err := c.spec()
+	common, err := c.spec(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,8 +117,8 @@ func (c *creation) onEngine(ctx context.Context) error {
 }
 
 // spec returns the common part of a specification, from the flags and the Docker config.
-func (c *creation) spec() (builder.Spec, error) {
-	_, spec, err := c.w.Spec(cli.ConnectOptions{Builder: cli.BuilderOptions{Name: c.o.name, Trusted: c.trusted}, Note: c.w.Note})
+func (c *creation) spec(ctx context.Context) (builder.Spec, error) {
+	_, spec, err := c.w.Spec(ctx, cli.ConnectOptions{Builder: cli.BuilderOptions{Name: c.o.name, Trusted: c.trusted}, Note: c.w.Note})
 	return spec, err
 }
 
@@ -156,14 +156,15 @@ func (c *creation) keep(ctx context.Context, edit edit) error {
 		return true, err
 	})
 	if shared, nodes := store.Sharing(b, e); err == nil && len(shared) > 0 {
-		c.w.Say(fmt.Sprintf("%s: each build uses the least busy of the nodes %s, %s", strings.Join(platform.FormatAll(shared), ", "), strings.Join(nodes, ", "), e.Node))
+		c.w.Say(fmt.Sprintf("%s: each build uses the least busy of the nodes %s, %s",
+			strings.Join(platform.FormatAll(shared), ", "), strings.Join(nodes, ", "), e.Node))
 	}
 	return err
 }
 
 // boot starts the node, or only connects to it. If that fails, what was made for it is removed.
 func (c *creation) boot(ctx context.Context, e builder.Endpoint) error {
-	spec, err := c.spec()
+	spec, err := c.spec(ctx)
 	if err != nil {
 		return err
 	}
@@ -286,7 +287,8 @@ func address(w *cli.Env, driver, endpoint string) (string, error) {
 			endpoint, _ = w.LookupEnv(cli.BuildKitVariable)
 		}
 		if endpoint == "" {
-			return "", fmt.Errorf("the driver %s needs the address of a BuildKit, as tcp://host:1234: it is the argument, or the value of %s", driver, cli.BuildKitVariable)
+			return "", fmt.Errorf("the driver %s needs the address of a BuildKit, as tcp://host:1234: it is the argument, or the value of %s",
+				driver, cli.BuildKitVariable)
 		}
 		return endpoint, nil
 	}

@@ -74,7 +74,7 @@ func runRemoval(ctx context.Context, w *cli.Env, o removal, args []string) error
 			return err
 		}
 	}
-	return eachBuilder(w, names, func(b builder.Builder) error { return removeBuilder(ctx, w, b, o) })
+	return eachBuilder(ctx, w, names, func(b builder.Builder) error { return removeBuilder(ctx, w, b, o) })
 }
 
 // inactive returns the builders of which no node runs. A builder with a node that does not answer is left alone, and so are all builders

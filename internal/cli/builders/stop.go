@@ -23,7 +23,7 @@ func newBuilderStopCommand(w *cli.Env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return eachBuilder(w, names, func(b builder.Builder) error { return stopBuilder(ctx, w, b) })
+				return eachBuilder(ctx, w, names, func(b builder.Builder) error { return stopBuilder(ctx, w, b) })
 			})
 		},
 		ValidArgsFunction: cli.CompleteBuilders(w),

@@ -230,7 +230,7 @@ type opening struct {
 // onNodes calls work for each existing BuildKit of a builder, on all nodes at once. A stopped one is started, and stopped again
 // afterwards. A node that fails does not stop the others. node is the node's name if a file defines the builder.
 func onNodes(ctx context.Context, w *cli.Env, o opening, work func(ctx context.Context, node string, c *bkclient.Client) error) error {
-	b, err := w.Builder(o.name)
+	b, err := w.Builder(ctx, o.name)
 	if err != nil {
 		return err
 	}

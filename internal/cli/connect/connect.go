@@ -39,7 +39,9 @@ func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env
 	w.EngineAt = opened.at
 	opened.first = w.Engine
 	w.Config = dockerCLI.ConfigFile
-	w.Spec = func(opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) { return builderSpec(w, opt) }
+	w.Spec = func(ctx context.Context, opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
+		return builderSpec(ctx, w, opt)
+	}
 	w.Endpoint = func() (string, string) { return dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host }
 	w.CacheDir = func() string {
 		dir, _ := os.UserCacheDir() // fails only for a user without a home, who has no cache
@@ -129,8 +131,8 @@ func setOptions(w *cli.Env, b *builder.Builder, words []string) error {
 }
 
 // builderSpec returns the builder's specification, from the flags, the Docker config and the build's own references.
-func builderSpec(w *cli.Env, opt cli.ConnectOptions) (b builder.Builder, spec builder.Spec, err error) {
-	if b, err = w.Builder(opt.Builder.Name); err != nil {
+func builderSpec(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (b builder.Builder, spec builder.Spec, err error) {
+	if b, err = w.Builder(ctx, opt.Builder.Name); err != nil {
 		return b, spec, err
 	}
 	if err := setOptions(w, &b, opt.Builder.DriverOpts); err != nil {

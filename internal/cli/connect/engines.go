@@ -95,7 +95,7 @@ func (s *engines) endpoint(address string) (docker.Endpoint, error) {
 			meta, err = docker.EndpointFromContext(found)
 		}
 		if err != nil {
-			return docker.Endpoint{}, fmt.Errorf("Docker context %q: %w", name, err)
+			return docker.Endpoint{}, fmt.Errorf("context %q: %w", name, err)
 		}
 	}
 	ep, err := docker.WithTLSData(contexts, name, meta)

@@ -18,7 +18,7 @@ const unneededWait = time.Second
 
 // connectBuilder makes those nodes of a build's builder ready that may get one of its platforms, and connects to them.
 func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*cli.Connection, error) {
-	b, spec, err := w.Spec(opt)
+	b, spec, err := w.Spec(ctx, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func New(w *cli.Env) *cobra.Command {
 }
 
 func runDoctor(ctx context.Context, w *cli.Env, format, name string) error {
-	b, err := w.Builder(name)
+	b, err := w.Builder(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,8 @@ func checkNode(n builder.Inspected) []check {
 		where += " at " + n.Endpoint.Address
 	}
 	if n.Err != nil {
-		return []check{{Name: "node", Grade: gradeBroken, Detail: where + ": " + n.Endpoint.Cause(n.Err), Fix: hintOr(n.Err, "see that it runs and can be reached from here")}}
+		fix := hintOr(n.Err, "see that it runs and can be reached from here")
+		return []check{{Name: "node", Grade: gradeBroken, Detail: where + ": " + n.Endpoint.Cause(n.Err), Fix: fix}}
 	}
 	if len(n.Details) == 0 {
 		return []check{{Name: "node", Grade: gradeOK, Detail: where + ": not made yet; the first build makes it"}}

@@ -69,7 +69,7 @@ func installCommand(ctx context.Context, w *cli.Env, o installOptions) error {
 	if err != nil {
 		return err
 	}
-	nodes, err := nodesOf(w, o.builder)
+	nodes, err := nodesOf(ctx, w, o.builder)
 	if err != nil {
 		return err
 	}

@@ -43,12 +43,12 @@ func (n node) named(err error) error {
 }
 
 // nodesOf returns the nodes of the builder that --builder names, else of the builder in use.
-func nodesOf(w *cli.Env, flag string) ([]node, error) {
+func nodesOf(ctx context.Context, w *cli.Env, flag string) ([]node, error) {
 	name, err := w.BuilderFor(flag)
 	if err != nil {
 		return nil, err
 	}
-	b, err := w.Builder(name)
+	b, err := w.Builder(ctx, name)
 	if err != nil {
 		return nil, err
 	}

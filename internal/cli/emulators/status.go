@@ -72,7 +72,7 @@ func newEmulatorsStatusCommand(w *cli.Env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				nodes, err := nodesOf(w, of)
+				nodes, err := nodesOf(ctx, w, of)
 				if err != nil {
 					return err
 				}
