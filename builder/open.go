@@ -46,7 +46,7 @@ func Open(ctx context.Context, o Opening) ([]Outcome, error) {
 	r := newRun(ctx, o)
 	defer r.all.Wait()
 	for i := range o.Endpoints {
-		r.all.Go(func() {
+		r.all.Go(func() { //nolint:contextcheck // each connection has a context of its own
 			n, err := r.connect(i)
 			r.ended <- ended{i, n, err}
 		})

@@ -94,21 +94,27 @@ func TestTheRepositoryOfAPushThatFailedIsRead(t *testing.T) {
 
 func TestARefusalThatMayBeDueToBuildKitsRequestsIsRecognized(t *testing.T) {
 	const at = "https://r.example/v2/app/"
-	for text, want := range map[string]bool{
-		"unexpected status from HEAD request to " + at + "blobs/sha256:ab: 405 Method Not Allowed":                       true,
-		"pushing with mount from a: unexpected status from POST request to " + at + "blobs/uploads/?mount=x&from=a: 403": true,
-		"unexpected status from PUT request to " + at + "blobs/uploads/1: 202 Accepted":                                  true,
-		"unauthorized":                                                                                           true,
-		"unauthorized: authentication required":                                                                  true,
-		"denied: requested access to the resource is denied":                                                     false,
-		"no realm specified for token auth challenge":                                                            true,
-		"unexpected status from POST request to " + at + "blobs/uploads/: 401 Unauthorized":                      true,
-		"unexpected status from PUT request to " + at + "blobs/uploads/1: 403 Forbidden":                         false,
-		"unexpected status from PUT request to " + at + "manifests/sha256:ab: 400 Bad Request: manifest invalid": false,
-		"unexpected status from POST request to " + at + "blobs/uploads/: 413 Request Entity Too Large":          false,
+	for want, texts := range map[bool][]string{
+		true: {
+			"unexpected status from HEAD request to " + at + "blobs/sha256:ab: 405 Method Not Allowed",
+			"pushing with mount from a: unexpected status from POST request to " + at + "blobs/uploads/?mount=x&from=a: 403",
+			"unexpected status from PUT request to " + at + "blobs/uploads/1: 202 Accepted",
+			"unauthorized",
+			"unauthorized: authentication required",
+			"no realm specified for token auth challenge",
+			"unexpected status from POST request to " + at + "blobs/uploads/: 401 Unauthorized",
+		},
+		false: {
+			"denied: requested access to the resource is denied",
+			"unexpected status from PUT request to " + at + "blobs/uploads/1: 403 Forbidden",
+			"unexpected status from PUT request to " + at + "manifests/sha256:ab: 400 Bad Request: manifest invalid",
+			"unexpected status from POST request to " + at + "blobs/uploads/: 413 Request Entity Too Large",
+		},
 	} {
-		if got := MayBeQuirk(errors.New("failed to push r.example/app: " + text)); got != want {
-			t.Errorf("%s: got %t", text, got)
+		for _, text := range texts {
+			if got := MayBeQuirk(errors.New("failed to push r.example/app: " + text)); got != want {
+				t.Errorf("%s: got %t", text, got)
+			}
 		}
 	}
 }

@@ -78,7 +78,7 @@ type Builder struct {
 	// NoMetadata simulates an older BuildKit, which does not resolve git and http sources.
 	NoMetadata bool
 
-	life     context.Context // ends when the builder dies
+	life     context.Context //nolint:containedctx // ends when the builder dies
 	end      context.CancelFunc
 	dir      string
 	sessions *session.Manager
@@ -205,7 +205,7 @@ func (b *Builder) Build(
 	defer close(status)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(b.life, cancel)()
+	defer context.AfterFunc(b.life, cancel)() //nolint:contextcheck // of the builder
 	resp, err := b.build(ctx, opt, fn, status)
 	if b.life.Err() != nil {
 		return nil, grpcstatus.Error(codes.Unavailable, "error reading from server: EOF")

@@ -16,7 +16,7 @@ import (
 func (b *Builder) Serve(ctx context.Context, s *session.Session) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(b.life, cancel)()
+	defer context.AfterFunc(b.life, cancel)() //nolint:contextcheck // of the builder
 	log := logrus.New()
 	log.SetOutput(io.Discard) // the manager logs the end of a session
 	mine, end := context.WithCancel(bklog.WithLogger(context.WithoutCancel(ctx), logrus.NewEntry(log)))

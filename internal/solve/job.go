@@ -129,7 +129,7 @@ func (j job) lost(ctx context.Context, err error) error {
 	if j.up.Err() == nil || ctx.Err() != nil {
 		return err
 	}
-	why := fmt.Errorf("%s was lost during the build: %w", plan.NodeText(j.node.Name, j.node.Address), context.Cause(j.up))
+	why := fmt.Errorf("%s was lost during the build: %w", plan.NodeText(j.node.Name, j.node.Address), context.Cause(j.up)) //nolint:contextcheck // of the node
 	if j.node.Why != nil {
 		why = j.node.Why(ctx)
 	}

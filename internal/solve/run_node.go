@@ -44,7 +44,7 @@ type nodeRun struct {
 	fleet   *fleet
 	grants  *grants.Grants // nil if the builder has no other node
 	// up ends when the node is lost; nil if there is no other node: the build ends then.
-	up context.Context
+	up context.Context //nolint:containedctx // of the node, for all its solves
 }
 
 // openJobs gives the targets to nodes, and serves the build context to the nodes that have some, until stop is called. If the context
