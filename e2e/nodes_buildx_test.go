@@ -39,16 +39,11 @@ func TestABuilderOfThePeerIsTakenAsItIs(t *testing.T) {
 	s.equal("the peer's folder", s.state(filepath.Join(dir, "instances")), before)
 	s.contains("what the peer says of it", s.peer("ls"), s.builder)
 
-	// The peer's current builder is not followed, and ours of the same name wins.
-	s.beside("use", s.builder)
-	s.farmNamed(s.builder)
-	s.remoteNode("only", s.bareUnix())
-	s.mustBuild("-o", "ours", "--metadata-file", "ours.json", s.where())
-	s.equal("the nodes of our own", s.nodesOf("ours.json"), "linux/amd64 on only")
+	// A builder of the peer's is not changed.
+	r = s.run(call{args: []string{"multiarch", "builder", "create", "--name", s.builder, "--append", s.bareUnix().Address()}})
+	s.contains("a change of the peer's builder", r.err, "is kept by docker buildx")
+	s.equal("the peer's folder after it", s.state(filepath.Join(dir, "instances")), before)
 }
-
-// farmNamed makes the story's builder one of ours that has no nodes yet.
-func (s *story) farmNamed(name string) { s.builder = name }
 
 func TestAContainerOfThePeerIsStartedAndNeitherMadeNorRemoved(t *testing.T) {
 	onEachEngine(t, func(s *story) {

@@ -119,7 +119,7 @@ func TestContainersAreMadeOnEnginesByEveryKindOfAddress(t *testing.T) {
 
 func TestTheBuildKitInsideAnEngineBuildsAndAClassicStoreIsRefused(t *testing.T) {
 	s := besideOn(t)
-	s.node("inside", "--driver", "docker", "near")
+	s.node("inside", "--driver", "docker", "--driver-opt", "network=host", "near")
 	name := s.engineName()
 	images := func() string { return s.mustDocker("image", "ls", "-a", "--filter", "dangling=true", "-q") }
 	before := images()
@@ -128,7 +128,7 @@ func TestTheBuildKitInsideAnEngineBuildsAndAClassicStoreIsRefused(t *testing.T) 
 	s.equal("the file of a local base", s.mustDocker("run", "--rm", name, "cat", "/copy"), "first")
 	s.equal("the nameless images", images(), before)
 	s.farm()
-	s.node("first", "--driver", "docker", "--platform", "linux/amd64", "near")
+	s.node("first", "--driver", "docker", "--driver-opt", "network=host", "--platform", "linux/amd64", "near")
 	s.remoteNode("second", s.bareArm(), "--platform", "linux/arm64")
 	repo := s.repo()
 	s.mustBuild("--platform", twoPlatforms, "--push", "-t", repo, "--metadata-file", "meta.json", s.machines())

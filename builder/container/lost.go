@@ -36,10 +36,10 @@ func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bo
 	for {
 		now, ok, err := n.target.eng.InspectContainer(ctx, n.Container)
 		if ctx.Err() != nil {
-			if c.ID == "" {
-				err = ctx.Err()
+			if !found {
+				return c, false, ctx.Err()
 			}
-			return c, found, err // the last observation, if there is one
+			return c, true, nil // the last observation
 		}
 		c, found = now, ok
 		if err != nil || !found || c.State == nil || !c.State.Running {

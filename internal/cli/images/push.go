@@ -109,7 +109,7 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 	if o.quiet {
 		for _, repo := range repos {
 			name := reference.FamiliarName(repo) + "@" + archive.root.Digest.String()
-			w.Result(name, "published "+name)
+			w.Result(name, results.Published(report.Tags, reference.FamiliarName(repo), archive.root.Digest))
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func answerMerge(w *cli.Env, o mergeOptions, res merge.Result, err error) error 
 		for _, tag := range res.Tags {
 			if repo := repositoryOf(tag.Ref); !seen[repo] {
 				seen[repo] = true
-				w.Result(repo+"@"+res.Target.Digest.String(), "published "+repo+"@"+res.Target.Digest.String())
+				w.Result(repo+"@"+res.Target.Digest.String(), results.Published(res.Tags, repo, res.Target.Digest))
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -91,4 +92,18 @@ func Count(n int, thing string) string {
 		thing += "s"
 	}
 	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// Published says which of a repository's tags have the digest now.
+func Published(tags []manifest.TagResult, repository string, d digest.Digest) string {
+	var refs []string
+	for _, t := range tags {
+		if strings.HasPrefix(t.Ref, repository+":") {
+			refs = append(refs, t.Ref)
+		}
+	}
+	if len(refs) == 0 {
+		refs = []string{repository}
+	}
+	return "published " + strings.Join(refs, ", ") + "@" + d.String()
 }
