@@ -38,7 +38,7 @@ func TestAPushThatBuildKitCouldNotFinishIsMadeAgainWithoutBuildingAgain(t *testi
 	t.Parallel()
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
 	rows := map[string]func(p *pushing, words ...string){}
-	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+	for _, status := range []int{http.StatusTooManyRequests} {
 		rows[http.StatusText(status)] = func(p *pushing, words ...string) {
 			p.faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/blobs/"), Do: busyFor(10*time.Second, faultregistry.RetryAfter(status, "2"))})
 			r := p.mustPlugin(words...)
