@@ -20,8 +20,8 @@ certificates() {
 make_certificates() {
   local new=$1.partial
   rm -rf "$new"
-  mkdir -p -m 700 "$new"
-  cd "$new"
+  mkdir -p "$new" && chmod 700 "$new"
+  cd "$new" || return
   authority ca
   authority stranger-ca
   certificate server ca serverAuth DNS:localhost,IP:127.0.0.1
