@@ -83,6 +83,17 @@ func (e Endpoint) String() string {
 // Cause returns the text of an error about the node, without the names at its begin.
 func (e Endpoint) Cause(err error) string { return strings.TrimPrefix(err.Error(), e.String()+": ") }
 
+// Named returns an error about the node, with its names and its address at the begin unless it has them.
+func (e Endpoint) Named(err error) error {
+	switch {
+	case err == nil, strings.HasPrefix(err.Error(), e.String()):
+		return err
+	case e.Address == "":
+		return fmt.Errorf("%s: %w", e, err)
+	}
+	return fmt.Errorf("%s at %s: %w", e, e.Address, err)
+}
+
 // Driver makes the BuildKit of an endpoint ready and connects to it. report gets a line about each step
 // that takes time; it is called from one goroutine at a time and not after Connect has returned. Errors
 // name the node.

@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -49,4 +50,27 @@ type HostNetwork struct {
 	// permission to use it. It is not returned if this build asks for that network anyway, or the
 	// builder's user has chosen one for the builder.
 	PermissionErr error
+}
+
+// CheckConnectOnly returns an error if the caller wants settings that a driver can give only to a BuildKit that
+// it starts itself. why is the reason why this driver cannot.
+func (s Spec) CheckConnectOnly(why error) error {
+	switch {
+	case s.Image != "":
+		return fmt.Errorf("%w: it has no use for the image %q", why, s.Image)
+	case s.Daemon.Config.TOML != nil:
+		return fmt.Errorf("%w: it has no use for a configuration file", why)
+	case len(s.Daemon.Flags) > 0:
+		return fmt.Errorf("%w: it has no use for the flags %q of buildkitd", why, s.Daemon.Flags)
+	}
+	return nil
+}
+
+// Refused returns PermissionErr if a node that is on its host's network may not be used: the build does not
+// ask for that network. chosen reports that the node's user has chosen it.
+func (h HostNetwork) Refused(chosen bool) error {
+	if h.Requested || chosen {
+		return nil
+	}
+	return h.PermissionErr
 }

@@ -35,11 +35,8 @@ func (d PeerDriver) Connect(ctx context.Context, e builder.Endpoint, want builde
 }
 
 func (d PeerDriver) connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
-	switch {
-	case want.Image != "":
-		return nil, fmt.Errorf("%w: it has no use for the image %q", errPeers, want.Image)
-	case want.Daemon.Config.TOML != nil:
-		return nil, fmt.Errorf("%w: it has no use for a configuration file", errPeers)
+	if err := want.CheckConnectOnly(errPeers); err != nil {
+		return nil, err
 	}
 	eng, err := d.Engine(e.Address)
 	if err != nil {

@@ -6,6 +6,7 @@
 package dockerengine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,12 +105,12 @@ func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Sp
 }
 
 func (d Driver) connect(ctx context.Context, eng *engine.Engine, e builder.Endpoint, want builder.Spec) (*builder.Node, error) {
-	if err := errors.Join(d.Check(e), settable(want)); err != nil {
+	if err := errors.Join(d.Check(e), want.CheckConnectOnly(errConfigured)); err != nil {
 		return nil, err
 	}
 	chosen := e.Options[optNetwork] == hostNetwork
-	if want.Host.PermissionErr != nil && !want.Host.Requested && !chosen {
-		return nil, want.Host.PermissionErr
+	if err := want.Host.Refused(chosen); err != nil {
+		return nil, err
 	}
 	info, err := eng.Info(ctx)
 	switch {
@@ -124,10 +125,7 @@ func (d Driver) connect(ctx context.Context, eng *engine.Engine, e builder.Endpo
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to the BuildKit of the engine at %s: %w", eng.Host(), err)
 	}
-	minimum := want.MinVersion
-	if minimum == "" {
-		minimum = builder.MinVersion
-	}
+	minimum := cmp.Or(want.MinVersion, builder.MinVersion)
 	if builder.TooOld(l.Version(), minimum) {
 		_ = l.Close()
 		return nil, &VersionError{info.Version, l.Version(), minimum}
@@ -142,17 +140,4 @@ func (d Driver) connect(ctx context.Context, eng *engine.Engine, e builder.Endpo
 		},
 		Disconnect: l.Close,
 	}, nil
-}
-
-// settable returns an error if a build wants settings that only a BuildKit of our own has.
-func settable(want builder.Spec) error {
-	switch {
-	case want.Image != "":
-		return fmt.Errorf("%w: it has no use for the image %q", errConfigured, want.Image)
-	case want.Daemon.Config.TOML != nil:
-		return fmt.Errorf("%w: it has no use for a configuration file", errConfigured)
-	case len(want.Daemon.Flags) > 0:
-		return fmt.Errorf("%w: it has no use for the flags %q of buildkitd", errConfigured, want.Daemon.Flags)
-	}
-	return nil
 }

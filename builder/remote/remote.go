@@ -33,7 +33,8 @@ func (Driver) ParseOptions(lists ...string) (map[string]string, error) { return 
 
 // Check implements [builder.Checker].
 func (Driver) Check(e builder.Endpoint) error {
-	if err := settable(builder.Spec{Daemon: buildkitd.Settings{Flags: e.Flags, Config: e.Config}}); err != nil {
+	spec := builder.Spec{Daemon: buildkitd.Settings{Flags: e.Flags, Config: e.Config}}
+	if err := spec.CheckConnectOnly(errConfigured); err != nil {
 		return err
 	}
 	return Check(e)
@@ -66,7 +67,7 @@ func (Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec
 }
 
 func connect(ctx context.Context, e builder.Endpoint, want builder.Spec) (*builder.Node, error) {
-	if err := settable(want); err != nil {
+	if err := want.CheckConnectOnly(errConfigured); err != nil {
 		return nil, err
 	}
 	opt, err := open(e)
@@ -74,8 +75,8 @@ func connect(ctx context.Context, e builder.Endpoint, want builder.Spec) (*build
 		return nil, err
 	}
 	chosen := e.Options[optNetwork] == hostNetwork
-	if want.Host.PermissionErr != nil && !want.Host.Requested && !chosen {
-		return nil, want.Host.PermissionErr
+	if err := want.Host.Refused(chosen); err != nil {
+		return nil, err
 	}
 	l, err := link.Open(ctx, opt)
 	if err != nil {
@@ -95,19 +96,6 @@ func connect(ctx context.Context, e builder.Endpoint, want builder.Spec) (*build
 		n.Warnings = append(n.Warnings, fmt.Sprintf("driver option %s=true of %s has no effect: a build loads its result on request only", optLoad, e.Name()))
 	}
 	return n, nil
-}
-
-// settable returns an error if a build wants settings that only a BuildKit of our own has.
-func settable(want builder.Spec) error {
-	switch {
-	case want.Image != "":
-		return fmt.Errorf("%w: it has no use for the image %q", errConfigured, want.Image)
-	case want.Daemon.Config.TOML != nil:
-		return fmt.Errorf("%w: it has no use for a configuration file", errConfigured)
-	case len(want.Daemon.Flags) > 0:
-		return fmt.Errorf("%w: it has no use for the flags %q of buildkitd", errConfigured, want.Daemon.Flags)
-	}
-	return nil
 }
 
 // shown is an address without its password.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -104,14 +103,6 @@ func engineBuilders(ctx context.Context, w *cli.Env, stored []builder.Builder) (
 	return made, err
 }
 
-// nodeError returns a node's error with the names of its builder and the node.
-func nodeError(e builder.Endpoint, err error) error {
-	if err == nil || strings.HasPrefix(err.Error(), e.String()) {
-		return err
-	}
-	return fmt.Errorf("%s%s: %w", e, at(e.Address), err)
-}
-
 func at(address string) string {
 	if address == "" {
 		return ""
@@ -131,7 +122,7 @@ func eachNode(b builder.Builder, do func(i int, e builder.Endpoint) error) error
 		return errs[0] // there is one node
 	}
 	for i, e := range b.Nodes {
-		errs[i] = nodeError(e, errs[i])
+		errs[i] = e.Named(errs[i])
 	}
 	return errors.Join(errs...)
 }

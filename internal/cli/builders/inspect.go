@@ -99,7 +99,7 @@ func bootstrap(ctx context.Context, w *cli.Env, words cli.BuilderOptions) error 
 	failed := []error{err}
 	for i, o := range outcomes {
 		if o.Node == nil {
-			failed = append(failed, nodeError(b.Nodes[i], o.Err))
+			failed = append(failed, b.Nodes[i].Named(o.Err))
 			continue
 		}
 		for _, warning := range o.Node.Warnings {

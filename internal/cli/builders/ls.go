@@ -97,7 +97,7 @@ func sayErrors(w *cli.Env, all []described) {
 				}
 			}
 			if err != nil {
-				w.Say(nodeError(n.Endpoint, err).Error())
+				w.Say(n.Endpoint.Named(err).Error())
 			}
 		}
 	}

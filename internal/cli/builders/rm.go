@@ -95,7 +95,7 @@ func inactive(ctx context.Context, w *cli.Env, timeout time.Duration) (names []s
 		case running:
 		case silent >= 0:
 			n := d.nodes[silent]
-			w.Say(fmt.Sprintf("builder %q is not removed, since a node of it may run: %v", d.Name, nodeError(n.Endpoint, n.Err)))
+			w.Say(fmt.Sprintf("builder %q is not removed, since a node of it may run: %v", d.Name, n.Endpoint.Named(n.Err)))
 		default:
 			names = append(names, d.Name)
 		}

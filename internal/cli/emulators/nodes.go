@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -33,13 +32,10 @@ func (n node) name() string {
 
 // named returns an error with the name and the address of the node.
 func (n node) named(err error) error {
-	if err == nil || !n.several || strings.HasPrefix(err.Error(), n.String()) {
+	if !n.several {
 		return err
 	}
-	if n.Address == "" {
-		return fmt.Errorf("%s: %w", n.Endpoint, err)
-	}
-	return fmt.Errorf("%s at %s: %w", n.Endpoint, n.Address, err)
+	return n.Named(err)
 }
 
 // nodesOf returns the nodes of the builder that --builder names, else of the builder in use.
