@@ -47,24 +47,35 @@ type Inspected struct {
 // Inspect describes endpoints, all at once. An endpoint that does not answer within [AnswerWithin] is
 // returned with the reason. Inspect makes, starts and changes nothing, except that a driver that only
 // connects is connected to.
-func Inspect(ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, depth Depth) []Inspected {
+//
+// then, if not nil, is called with each endpoint's index and description as soon as that is known, at the
+// same time as for others. Inspect returns after the last call.
+func Inspect(ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, depth Depth, then func(i int, found Inspected)) []Inspected {
 	found := make([]Inspected, len(endpoints))
 	var all sync.WaitGroup
 	for i, e := range endpoints {
 		all.Go(func() {
-			m, managed := drivers[e.Driver].(Manager)
-			found[i] = Inspected{Endpoint: e, Managed: managed}
-			if managed {
-				found[i].Details, found[i].Err = m.Inspect(ctx, e, depth)
-				return
-			}
-			d, err := inspectConnected(ctx, drivers, e, depth)
-			if found[i].Err = err; err == nil {
-				found[i].Details = []Details{d}
+			found[i] = inspect(ctx, drivers, e, depth)
+			if then != nil {
+				then(i, found[i])
 			}
 		})
 	}
 	all.Wait()
+	return found
+}
+
+func inspect(ctx context.Context, drivers map[string]Driver, e Endpoint, depth Depth) Inspected {
+	m, managed := drivers[e.Driver].(Manager)
+	found := Inspected{Endpoint: e, Managed: managed}
+	if managed {
+		found.Details, found.Err = m.Inspect(ctx, e, depth)
+		return found
+	}
+	d, err := inspectConnected(ctx, drivers, e, depth)
+	if found.Err = err; err == nil {
+		found.Details = []Details{d}
+	}
 	return found
 }
 

@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -36,7 +37,17 @@ func TestANodeThatDoesNotAnswerIsNamedInTimeAndStopsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		drivers := map[string]Driver{"connects": silent{}, "managed": managed{}}
-		found := Inspect(t.Context(), drivers, []Endpoint{{Node: "a", Driver: "connects"}, {Node: "b", Driver: "managed"}, {Node: "c", Driver: "none"}}, Brief)
+		endpoints := []Endpoint{{Node: "a", Driver: "connects"}, {Node: "b", Driver: "managed"}, {Node: "c", Driver: "none"}}
+		known := make([]time.Duration, len(endpoints))
+		found := Inspect(t.Context(), drivers, endpoints, Brief, func(i int, n Inspected) {
+			if n.Endpoint.Node != endpoints[i].Node {
+				t.Errorf("%+v is told of node %d", n, i)
+			}
+			known[i] = time.Since(begun)
+		})
+		if !slices.Equal(known, []time.Duration{AnswerWithin, 0, 0}) {
+			t.Errorf("the nodes were known after %s", known)
+		}
 		if took := time.Since(begun); took != AnswerWithin {
 			t.Errorf("it took %s", took)
 		}

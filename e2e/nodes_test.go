@@ -8,9 +8,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
 // pair is a builder of two nodes of different kinds, the second one for linux/arm64.
@@ -45,6 +48,7 @@ func TestTwoNodesOfDifferentKindsDoWhatOneDoes(t *testing.T) {
 			s.farm()
 			p.nodes(s)
 			t.Run("one image in every form", func(t *testing.T) { s.in(t).imageInEveryForm() })
+			t.Run("a shared layer and attestations", func(t *testing.T) { s.in(t).sharedLayerOnNodes() })
 			t.Run("a platform that fails", func(t *testing.T) { s.in(t).failsOnOneNode() })
 			t.Run("Ctrl-C", func(t *testing.T) { s.in(t).interruptedOnNodes() })
 		})
@@ -102,6 +106,22 @@ func (s *story) imageInEveryForm() {
 	again := s.mustBuild("--platform", twoPlatforms, "--push", "--load", "-t", repo+":v1", dir)
 	s.contains("a second time", again.err, "(unchanged)")
 	s.equal("the digest a second time", s.remote(repo, "v1").digest, index.digest)
+}
+
+func (s *story) sharedLayerOnNodes() {
+	const size = 8 << 20
+	line := &faultregistry.Line{Next: s.backend(), Rate: size} // a second for the layer, so that uploads would overlap
+	repo := s.serve(line) + "/e2e/" + random()
+	s.mustBuild("--platform", twoPlatforms, "--provenance=mode=max", "--push", "-t", repo, s.folder(files{
+		"Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY shared /\nCOPY $TARGETARCH /own\n", "shared": noise(size), "amd64": noise(1000), "arm64": noise(1000),
+	}))
+	if _, bytes := line.Traffic(); bytes < size || bytes > size+size/8 {
+		s.Errorf("%d bytes were sent; the shared layer has %d", bytes, size)
+	}
+	repo = s.behind(repo)
+	s.equal("the entries", s.remote(repo, "latest").platforms(), append(slices.Clone(two), "unknown/unknown", "unknown/unknown"))
+	s.mustDocker("multiarch", "verify", repo)
+	s.contains("the provenance", s.peer("imagetools", "inspect", repo, "--format", "{{json .Provenance}}"), "linux/arm64", "buildType")
 }
 
 func (s *story) failsOnOneNode() {

@@ -84,10 +84,10 @@ func TestAPlatformWhoseTestFailsKeepsTheTagWhereItWas(t *testing.T) {
 func TestATestThatNeverEndsIsKilledAndItsLastOutputShown(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo, mark := s.repo(), random()
-		s.write("tests.yaml", "- name: forever\n  timeout: 3s\n  command: [sh, -c, 'echo the last words; sleep 3600', '"+mark+"']\n")
+		s.write("tests.yaml", "- name: forever\n  timeout: 8s\n  command: [sh, -c, 'echo the last words; sleep 3600', '"+mark+"']\n")
 		r := s.build("--platform", twoPlatforms, "--push", "-t", repo+":v1", "--test-file", filepath.Join(s.dir, "tests.yaml"), s.tellsMachine())
 		s.equal("the status", r.code, 1)
-		s.contains("the error", r.err, `test "forever": it did not end within 3s, and was killed`, "| the last words")
+		s.contains("the error", r.err, `test "forever": it did not end within 8s, and was killed`, "| the last words")
 		s.equal("whether the tag is there", s.exists(repo, "v1"), false)
 		s.nothingLeft(mark)
 	})

@@ -38,7 +38,7 @@ func TestAPushThatBuildKitCouldNotFinishIsMadeAgainWithoutBuildingAgain(t *testi
 	t.Parallel()
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
 	rows := map[string]func(p *pushing, words ...string){}
-	for _, status := range []int{http.StatusTooManyRequests} {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		rows[http.StatusText(status)] = func(p *pushing, words ...string) {
 			p.faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/blobs/"), Do: busyFor(10*time.Second, faultregistry.RetryAfter(status, "2"))})
 			r := p.mustPlugin(words...)
@@ -55,4 +55,30 @@ func TestAPushThatBuildKitCouldNotFinishIsMadeAgainWithoutBuildingAgain(t *testi
 			p.mustPlugin(append(build, "--push", "-t", p.repo+":once", once)...)
 		}
 	})
+}
+
+func TestAnUploadThatHangsIsEndedAndMadeAgainOrNamed(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
+	s.ownBuilder() // what other stories do on a builder counts as a sign that an upload moves
+	s.mustDocker("multiarch", "builder", "create", "--name", s.builder, "--driver-opt", "network=host")
+	steps, once := s.counts()
+	for _, times := range []int{1, 0} {
+		p := s.pushing(t, steps, s.backend())
+		p.builder = s.builder
+		p.faults.Add(faultregistry.Fault{Match: blobPut.match, Times: times, Do: faultregistry.Hang})
+		build := []string{"build", "--builder", s.builder, "--platform", "linux/amd64"}
+		words := append(build, "--push", "-t", p.repo, steps)
+		if times == 1 {
+			p.contains("what was said", p.mustPlugin(words...).err, silentUpload.sees, "; pushing linux/amd64 again in")
+		} else {
+			r := p.plugin(append(words, "--push-retry-max-wait", "0")...)
+			p.equal("the status", r.code, 4)
+			p.contains("the error", r.err, "ERROR: linux/amd64: failed to push "+p.repo+": the registry "+silentUpload.sees+" for 1m")
+		}
+		p.equal("whether the tag is there", p.exists(p.behind(p.repo), "latest"), times == 1)
+		p.faults.Clear()
+		p.mustPlugin(words...)
+		p.mustPlugin(append(build, "--push", "-t", p.repo+":once", once)...)
+	}
 }

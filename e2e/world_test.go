@@ -126,8 +126,8 @@ func TestNothingInTheUsersHomeIsTouched(t *testing.T) {
 		if s.state(filepath.Join(s.home, ".docker")) != before {
 			s.Error("the configuration has changed")
 		}
-		// The listings of layers are kept where users' programs keep their caches.
-		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"layers"}} {
+		// What later commands may use is kept where users' programs keep their caches.
+		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"engines", "layers", "pushes"}} {
 			entries, err := os.ReadDir(filepath.Join(s.home, dir))
 			s.check(err)
 			var names []string

@@ -119,7 +119,11 @@ func (w *Env) FindBuilder(ctx context.Context, name string) (b builder.Builder, 
 func (w *Env) Builder(ctx context.Context, name string) (builder.Builder, error) {
 	if IsAddress(name) {
 		node := builder.Endpoint{Builder: name, Driver: remote.DriverName, Address: name}
-		return builder.Builder{Name: name, Nodes: []builder.Endpoint{node}, DefinedBy: name}, nil
+		b := builder.Builder{Name: name, Nodes: []builder.Endpoint{node}, DefinedBy: name}
+		if given, _ := w.LookupEnv(BuildKitVariable); given == name {
+			b.DefinedBy = BuildKitVariable
+		}
+		return b, nil
 	}
 	f, unreadable := w.storedBuilders()
 	b, stored, err := f.Builder(name)

@@ -101,11 +101,13 @@ func (s *Watch) uploading() bool {
 }
 
 // look processes the number of bytes that the node has written, a step after the last one, and returns how long nothing has moved and how
-// long that may be. A number that is not known, or that has become smaller because a program has ended, does not say that nothing moves.
+// long that may be. A number that is not known, or that has become much smaller because a program has ended, does not say that nothing
+// moves. It becomes a little smaller while nothing moves: the programs that read the counters are counted as well.
 func (s *Watch) look(sent int64, err error, step time.Duration) (silent, limit time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	idle := err == nil && s.before >= 0 && sent >= s.before && sent-s.before < int64(Trickle*step.Seconds())
+	rest := int64(Trickle * step.Seconds())
+	idle := err == nil && s.before >= 0 && sent-s.before < rest && s.before-sent < rest
 	if !idle {
 		s.moved = time.Now()
 	}

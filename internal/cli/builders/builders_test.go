@@ -57,7 +57,7 @@ func TestTheFormatsOfBuilderLs(t *testing.T) {
 // onEngine is builder b on the current engine.
 func onEngine(details ...builder.Details) described {
 	b := cli.EngineBuilder("b")
-	return described{b, []builder.Inspected{{Endpoint: b.Nodes[0], Managed: true, Details: details}}}
+	return described{Builder: b, nodes: []builder.Inspected{{Endpoint: b.Nodes[0], Managed: true, Details: details}}}
 }
 
 func TestABuilderWithTwoContainersIsOneRow(t *testing.T) {

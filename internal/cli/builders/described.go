@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
@@ -16,7 +18,8 @@ import (
 // described is a builder, and what is known about each of its nodes.
 type described struct {
 	builder.Builder
-	nodes []builder.Inspected // in the order of Nodes
+	nodes   []builder.Inspected // in the order of Nodes
+	kernels []kernel            // in the order of Nodes; of describeOne only
 }
 
 // stored reports whether a file defines the builder.
@@ -33,23 +36,28 @@ func describe(ctx context.Context, w *cli.Env, depth builder.Depth, builders ...
 	for _, b := range builders {
 		endpoints = append(endpoints, b.Nodes...)
 	}
-	found := builder.Inspect(ctx, w.Drivers, endpoints, depth)
+	found := builder.Inspect(ctx, w.Drivers, endpoints, depth, nil)
 	all := make([]described, len(builders))
 	for i, b := range builders {
-		all[i] = described{b, found[:len(b.Nodes)]}
+		all[i] = described{Builder: b, nodes: found[:len(b.Nodes)]}
 		found = found[len(b.Nodes):]
 	}
 	return all
 }
 
-// describeOne asks the nodes of a builder. An engine without such a builder, and an engine that does not answer, are errors if no file
-// defines the builder.
-func describeOne(ctx context.Context, w *cli.Env, depth builder.Depth, name string) (d described, err error) {
-	b, err := w.Builder(ctx, name)
+// describeOne asks the nodes of a builder everything, and the kernel of each as soon as the node has answered. An engine without such a
+// builder, and an engine that does not answer, are errors if no file defines the builder.
+func describeOne(ctx context.Context, w *cli.Env, name string, trusted []digest.Digest) (d described, err error) {
+	d.Builder, err = w.Builder(ctx, name)
 	if err != nil {
 		return d, err
 	}
-	d = describe(ctx, w, depth, b)[0]
+	d.kernels = make([]kernel, len(d.Nodes))
+	d.nodes = builder.Inspect(ctx, w.Drivers, d.Nodes, builder.Whole, func(i int, n builder.Inspected) {
+		if len(n.Details) > 0 {
+			d.kernels[i] = askKernel(ctx, w, n, trusted)
+		}
+	})
 	if !d.stored() && d.nodes[0].Err != nil {
 		return d, d.nodes[0].Err
 	}

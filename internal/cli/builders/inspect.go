@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -69,7 +68,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	}
 	ctx, cancel := bounded(ctx, o.timeout)
 	defer cancel()
-	d, err := describeOne(ctx, w, builder.Whole, name)
+	d, err := describeOne(ctx, w, name, trusted)
 	if notReady != nil && !d.stored() {
 		return notReady
 	}
@@ -82,7 +81,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	}
 	_, engine := w.Endpoint()
 	row := inspectRow(d, engine, current)
-	askKernels(ctx, w, d, row, trusted)
+	addKernels(d, row.Nodes)
 	if o.format == "table" {
 		return errors.Join(inspectText(w.Out, row), notReady)
 	}
@@ -110,50 +109,50 @@ func bootstrap(ctx context.Context, w *cli.Env, words cli.BuilderOptions) error 
 	return errors.Join(failed...)
 }
 
-// askKernels finds out for each node that answers how it runs the programs of each platform, and why its image may run with privileges.
-func askKernels(ctx context.Context, w *cli.Env, d described, row builderRow, trusted []digest.Digest) {
-	var all sync.WaitGroup
-	next := 0
-	for _, n := range d.nodes {
-		rows := row.Nodes[next:][:max(1, len(n.Details))]
-		next += len(rows)
-		if len(n.Details) == 0 {
-			continue
-		}
-		all.Go(func() {
-			status, basis, err := askKernel(ctx, w, n, trusted)
-			rows[0].ImageTrust = basis
-			for i, r := range rows { // all are on one kernel
-				if err != nil {
-					return // nothing is shown
-				}
-				rows[i].Runs = runsOf(status, slices.Concat(r.Platforms, r.Fixed))
-			}
-		})
-	}
-	all.Wait()
+// kernel is how a node runs the programs of each platform, and why its image may run with privileges.
+type kernel struct {
+	status emulation.Status
+	basis  string
+	err    error // why the status is not known
 }
 
 // askKernel asks about all architectures. Where there is an engine, the probe runs in the builder's container, or in a new container of
 // its image; else it is a build.
-func askKernel(ctx context.Context, w *cli.Env, n builder.Inspected, trusted []digest.Digest) (status emulation.Status, basis string, err error) {
+func askKernel(ctx context.Context, w *cli.Env, n builder.Inspected, trusted []digest.Digest) (k kernel) {
 	eng, err := builder.EngineOf(w.Drivers, n.Endpoint)
 	if err != nil {
-		return status, "", err
+		return kernel{err: err}
 	}
 	if eng == nil || !n.Managed {
-		status, err = emulators.Probe(ctx, w, n.Endpoint)
-		return status, "", err
+		k.status, k.err = emulators.Probe(ctx, w, n.Endpoint)
+		return k
 	}
 	if img, _, err := container.ImageOf(ctx, w.Images(eng, trusted), n.Endpoint); err == nil {
-		basis = cli.BasisText(img)
+		k.basis = cli.BasisText(img)
 	}
 	if d := n.Details[0]; statusName(d.State) == "running" {
-		status, err = emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
+		k.status, k.err = emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
 	} else {
-		status, err = emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.HelperLabels})
+		k.status, k.err = emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.HelperLabels})
 	}
-	return status, basis, err
+	return k
+}
+
+// addKernels adds to the rows of a builder's nodes what is known of their kernels. Where it is not known nothing is shown.
+func addKernels(d described, rows []nodeRow) {
+	for i, n := range d.nodes {
+		its := rows[:max(1, len(n.Details))] // all are on one kernel
+		rows = rows[len(its):]
+		if len(n.Details) == 0 {
+			continue
+		}
+		its[0].ImageTrust = d.kernels[i].basis
+		for j := range its {
+			if r := &its[j]; d.kernels[i].err == nil {
+				r.Runs = runsOf(d.kernels[i].status, slices.Concat(r.Platforms, r.Fixed))
+			}
+		}
+	}
 }
 
 // runsOf returns how the kernel runs each of the builder's platforms, and each platform with an emulator.

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -28,6 +29,9 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 		Judge: func(all []builder.Outcome) (bool, error) { return judge(all, opt) },
 	}
 	outcomes, err := builder.Open(ctx, opening)
+	if err != nil && b.DefinedBy == cli.BuildKitVariable {
+		err = fmt.Errorf("%s: %w", b.DefinedBy, err)
+	}
 	if err != nil {
 		return nil, err
 	}

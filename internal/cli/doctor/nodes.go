@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -16,25 +15,20 @@ import (
 
 // checkNodes checks each node of a builder that a file defines, all at once.
 func checkNodes(ctx context.Context, w *cli.Env, b builder.Builder) (all []check) {
-	nodes := builder.Inspect(ctx, w.Drivers, b.Nodes, builder.Whole)
-	checks := make([][]check, len(nodes))
-	var asked sync.WaitGroup
-	for i, n := range nodes {
-		asked.Go(func() {
-			checks[i] = checkNode(n)
-			if n.Err != nil || len(n.Details) == 0 {
-				return
-			}
-			ins, err := emulators.InspectNode(ctx, w, n.Endpoint)
-			if err != nil {
-				checks[i] = append(checks[i], check{Name: "emulators", Grade: gradeWarning, Detail: err.Error(), Fix: explain.Hint(err)})
-				return
-			}
-			eng, _ := builder.EngineOf(w.Drivers, n.Endpoint)
-			checks[i] = append(checks[i], nodeEmulators(ins, eng != nil))
-		})
-	}
-	asked.Wait()
+	checks := make([][]check, len(b.Nodes))
+	nodes := builder.Inspect(ctx, w.Drivers, b.Nodes, builder.Whole, func(i int, n builder.Inspected) {
+		checks[i] = checkNode(n)
+		if n.Err != nil || len(n.Details) == 0 {
+			return
+		}
+		ins, err := emulators.InspectNode(ctx, w, n.Endpoint)
+		if err != nil {
+			checks[i] = append(checks[i], check{Name: "emulators", Grade: gradeWarning, Detail: err.Error(), Fix: explain.Hint(err)})
+			return
+		}
+		eng, _ := builder.EngineOf(w.Drivers, n.Endpoint)
+		checks[i] = append(checks[i], nodeEmulators(ins, eng != nil))
+	})
 	for i, n := range nodes {
 		for _, c := range checks[i] {
 			c.Node = n.Endpoint.Name()
