@@ -57,8 +57,9 @@ func TestAContainerOfThePeerIsStartedAndNeitherMadeNorRemoved(t *testing.T) {
 		s.Cleanup(func() { s.beside("rm", "-f", s.builder) })
 		id := s.mustDocker("inspect", "--format", "{{.Id}}", container)
 		s.mustDocker("stop", container)
-		name := s.engineName()
-		s.mustBuild("--platform", twoPlatforms, "--push", "--load", "-t", s.repo(), "-t", name, s.machines())
+		pushed := s.repo() + ":v1"
+		s.Cleanup(func() { s.docker("image", "rm", "-f", pushed, pushed+"-linux-arm64") })
+		s.mustBuild("--platform", twoPlatforms, "--push", "--load", "-t", pushed, s.machines())
 		s.equal("the container", s.mustDocker("inspect", "--format", "{{.Id}} {{.State.Running}}", container), id+" true")
 		s.refused(s.docker("multiarch", "builder", "rm", s.builder), 1, "buildx rm")
 		s.equal("the container after that", s.mustDocker("inspect", "--format", "{{.Id}}", container), id)
