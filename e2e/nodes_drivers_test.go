@@ -116,3 +116,31 @@ func TestContainersAreMadeOnEnginesByEveryKindOfAddress(t *testing.T) {
 		})
 	}
 }
+
+func TestTheBuildKitInsideAnEngineBuildsAndAClassicStoreIsRefused(t *testing.T) {
+	s := besideOn(t)
+	s.node("inside", "--driver", "docker", "--driver-opt", "network=host", "near")
+	name, second := s.engineName(), s.engineName()
+	images := func() string { return s.mustDocker("image", "ls", "-a", "--filter", "dangling=true", "-q") }
+	before := images()
+	s.mustBuild("--load", "-t", name, s.dockerfile("FROM $BASE", "RUN echo first >/file"))
+	s.mustBuild("--load", "-t", second, s.dockerfile("FROM "+name, "RUN cat /file >/copy"))
+	s.equal("the file of a local base", s.mustDocker("run", "--rm", second, "cat", "/copy"), "first")
+	s.equal("the nameless images", images(), before)
+	s.farm()
+	s.node("first", "--driver", "docker", "--driver-opt", "network=host", "--platform", "linux/amd64", "near")
+	s.remoteNode("second", s.bareArm(), "--platform", "linux/arm64")
+	repo := s.repo()
+	s.mustBuild("--platform", twoPlatforms, "--push", "-t", repo, "--metadata-file", "meta.json", s.machines())
+	s.equal("the nodes", s.nodesOf("meta.json"), eachOnItsOwn)
+	s.equal("the platforms", s.remote(repo, "latest").platforms(), two)
+	s.refused(s.build("--cache-to", "type=s3,region=x,bucket=y", "-o", "x", s.where()), 1, "s3")
+
+	s.farm()
+	r := s.addNode("inside", "--driver", "docker", "--driver-opt", "network=host", "far")
+	if r.code == 0 {
+		r = s.build("-o", "x", s.where())
+	}
+	s.equal("the status with a classic store", r.code, 1)
+	s.contains("the error", r.err, "containerd", "docker-container")
+}

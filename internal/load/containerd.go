@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/distribution/reference"
@@ -20,7 +21,10 @@ import (
 const questionsAtOnce = 16
 
 // fillContainerd loads an image into a containerd store, without the unwanted digests.
-func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.Graph, out map[digest.Digest]bool) error {
+//
+// Of what the engine has, only layers are left out. The engine also shows the documents in the history of its own BuildKit's builds
+// (control/control.go of BuildKit), and an image of a document that only the history has cannot be used.
+func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.Graph, images []image, out map[digest.Digest]bool) error {
 	var wanted []digest.Digest
 	for _, d := range digestsOf(graph) {
 		if !out[d] {
@@ -33,8 +37,15 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	if err != nil {
 		return err
 	}
-	present, loaded := found.blobs, found.loaded
-	complete := len(present) == len(wanted)
+	loaded, present := found.loaded, map[digest.Digest]bool{}
+	for _, img := range images {
+		for _, layer := range img.node.Layers {
+			if found.blobs[layer.Digest] {
+				present[layer.Digest] = true
+			}
+		}
+	}
+	complete := len(found.blobs) == len(wanted) && found.holds(images, out)
 	s.images, s.names = loaded, make([]string, len(loaded))
 	for i, l := range loaded {
 		if !l.Already && len(req.Names) > 0 {
@@ -74,6 +85,16 @@ type found struct {
 	blobs  map[digest.Digest]bool // of those that were asked for
 	loaded []Loaded               // the names, and whether they are the image's already
 	known  bool                   // the image has a name, or was loaded without one
+	// children are the images that belong to the root, as far as the engine lists them.
+	children []engine.Child
+}
+
+// holds reports whether the engine has everything that belongs to the images, except those that are left out. An engine that does not list
+// them is taken to have them.
+func (f found) holds(images []image, out map[digest.Digest]bool) bool {
+	return !slices.ContainsFunc(f.children, func(c engine.Child) bool {
+		return !c.Available && !out[c.Digest] && slices.ContainsFunc(images, func(img image) bool { return img.node.Descriptor.Digest == c.Digest })
+	})
 }
 
 // inspectStore makes all requests at once: an engine is slow to inspect an image of many platforms.
@@ -88,6 +109,10 @@ func inspectStore(ctx context.Context, eng *engine.Engine, req Request, has hasB
 	})
 	group.Go(func() (err error) {
 		f.loaded, f.known, err = namesAt(ctx, eng, req.Names, req.Root.Digest)
+		return err
+	})
+	group.Go(func() (err error) {
+		f.children, err = eng.Children(ctx, req.Root.Digest.String())
 		return err
 	})
 	err := group.Wait()

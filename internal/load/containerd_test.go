@@ -6,9 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 )
 
@@ -49,6 +52,52 @@ func TestASelectionSendsItsPlatformsAndTheSameIndex(t *testing.T) {
 	req.Selection = load.Selection{Native: true}
 	w.equal(w.load(req)[0].Already, false)
 	w.equal(w.sent(1), []string{"amd 1"})
+}
+
+// Documents of a build history are shown by an engine, but an image of one that only the history has cannot be used.
+func TestDocumentsOfTheBuildHistoryAreSent(t *testing.T) {
+	w := newWorld(t, true)
+	manifest := w.image("linux/amd64", "base", "amd 1")
+	graph, err := layout.Read(t.Context(), manifest, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.fake.Store.Blobs = map[digest.Digest]bool{digest.FromString("base"): true, digest.FromString("amd 1"): true}
+	w.fake.Store.History = map[digest.Digest]bool{manifest.Digest: true, graph.Nodes[0].Config.Digest: true}
+	w.load(w.request(manifest, "app"))
+	w.equal(w.fake.Images, map[string]string{"app:latest": manifest.Digest.String()})
+	w.equal(w.fake.Store.Loads[0], []string{
+		"oci-layout", "index.json", "blobs/sha256/" + manifest.Digest.Encoded(), "blobs/sha256/" + graph.Nodes[0].Config.Digest.Encoded(),
+	})
+}
+
+func TestAPlatformThatOnlyTheBuildHistoryHasIsSent(t *testing.T) {
+	w := newWorld(t, true)
+	root := w.app("1")
+	graph, err := layout.Read(t.Context(), root, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arm64 := graph.Nodes[3].Descriptor
+	w.fake.Store.Manifests = map[string][]image.ManifestSummary{root.Digest.String(): {
+		{Kind: image.ManifestKindImage, Descriptor: arm64, ImageData: &image.ImageProperties{Platform: *arm64.Platform}},
+	}}
+	w.eng = engine.New(w.fake.Start(t))
+	req := w.request(root, "app")
+	req.Selection = load.Selection{Native: true}
+	w.load(req)
+	w.fake.Store.History = map[digest.Digest]bool{}
+	for _, blob := range graph.Blobs {
+		w.fake.Store.Blobs[blob.Digest] = true
+	}
+	for _, node := range graph.Nodes {
+		w.fake.Store.History[node.Descriptor.Digest] = true
+	}
+	w.equal(w.load(req)[0].Already, true)
+	req.Selection.Platforms = parse(t, "linux/arm64")
+	w.equal(w.load(req)[0].Already, false)
+	w.equal(slices.Contains(w.fake.Store.Loads[1], "blobs/sha256/"+arm64.Digest.Encoded()), true)
+	w.equal(w.sent(1), []string(nil))
 }
 
 func TestAnImageWithoutANameIsLoadedOnce(t *testing.T) {

@@ -202,7 +202,7 @@ func (s *Staged) fill(ctx context.Context, req Request) error {
 	}
 	if info.ContainerdStore {
 		out := unwanted(graph, images, chosen)
-		return check(ctx, req, s.fillContainerd(ctx, req, graph, out), partsOf(graph, out))
+		return check(ctx, req, s.fillContainerd(ctx, req, graph, images, out), partsOf(graph, out))
 	}
 	var wanted []image
 	var parts []ocispecs.Descriptor

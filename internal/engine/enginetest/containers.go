@@ -30,6 +30,7 @@ func (e *Engine) inspectImage(w http.ResponseWriter, r *http.Request) {
 	if id, ok := e.imageID(ref); ok {
 		reply(w, 200, image.InspectResponse{
 			ID: id, RepoTags: e.names(id), RepoDigests: e.repoDigests(id), RootFS: image.RootFS{Type: "layers", Layers: texts(e.Store.Layers[id])},
+			Manifests: e.Store.Manifests[id],
 		})
 		return
 	}

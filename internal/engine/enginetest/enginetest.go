@@ -227,8 +227,12 @@ func (e *Engine) find(nameOrID string) *Container {
 func (e *Engine) routes() http.Handler {
 	m := http.NewServeMux()
 	handle := func(pattern string, h http.HandlerFunc) { m.HandleFunc(pattern, h) }
-	handle("GET /_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.44") })
-	handle("HEAD /_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.44") })
+	version := "1.44"
+	if e.Store.Manifests != nil {
+		version = "1.48"
+	}
+	handle("GET /_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", version) })
+	handle("HEAD /_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", version) })
 	handle("GET /info", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, e.Info) })
 	handle("GET /images/{ref...}", e.inspectImage)
 	handle("POST /images/create", e.pull)

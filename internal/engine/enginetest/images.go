@@ -32,6 +32,10 @@ type Store struct {
 	Hidden bool
 	// Blobs are the digests that a containerd store has.
 	Blobs map[digest.Digest]bool
+	// History are digests that a containerd store shows, and does not have: documents of the build history of the engine's BuildKit.
+	History map[digest.Digest]bool
+	// Manifests are the images of indexes, by the index's digest. If there are any, the engine has an API that lists them.
+	Manifests map[string][]image.ManifestSummary
 	// Layers are the configurations' layers of the images that a classic store has, by image ID.
 	Layers map[string][]digest.Digest
 	// Refuse, if not nil, is called at the end of each stream with the names of its files.
@@ -212,7 +216,7 @@ type blobs struct {
 func (b blobs) Info(_ context.Context, r *contentapi.InfoRequest) (*contentapi.InfoResponse, error) {
 	b.e.mu.Lock()
 	defer b.e.mu.Unlock()
-	if _, image := b.e.imageID(r.Digest); !image && !b.e.Store.Blobs[digest.Digest(r.Digest)] {
+	if _, image := b.e.imageID(r.Digest); !image && !b.e.Store.Blobs[digest.Digest(r.Digest)] && !b.e.Store.History[digest.Digest(r.Digest)] {
 		return nil, status.Errorf(codes.NotFound, "content %s: not found", r.Digest)
 	}
 	return &contentapi.InfoResponse{Info: &contentapi.Info{Digest: r.Digest, Labels: b.e.originLabels(r.Digest)}}, nil
