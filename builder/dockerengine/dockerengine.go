@@ -131,7 +131,7 @@ func (d Driver) connect(ctx context.Context, eng *engine.Engine, e builder.Endpo
 		return nil, &VersionError{info.Version, l.Version(), minimum}
 	}
 	return &builder.Node{
-		Endpoint: e, Version: l.Version(), Platforms: l.Workers[0].Platforms, CPUs: info.NCPU, OnHost: true, HostChosen: chosen,
+		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, CPUs: info.NCPU, OnHost: true, HostChosen: chosen,
 		LocalImages: true, Caches: []string{"gha", "inline", "local", "registry"}, // builder-next/controller.go of moby
 		Client: l.Client,
 		Abilities: builder.Abilities{

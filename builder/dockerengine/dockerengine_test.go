@@ -23,7 +23,7 @@ type daemon struct {
 }
 
 func (d daemon) ListWorkers(context.Context, *controlapi.ListWorkersRequest) (*controlapi.ListWorkersResponse, error) {
-	return &controlapi.ListWorkersResponse{Record: []*apitypes.WorkerRecord{{BuildkitVersion: &apitypes.BuildkitVersion{Version: d.version}}}}, nil
+	return &controlapi.ListWorkersResponse{Record: []*apitypes.WorkerRecord{{ID: "w", BuildkitVersion: &apitypes.BuildkitVersion{Version: d.version}}}}, nil
 }
 
 // driver returns a driver for an engine of either kind of store, whose BuildKit has a version.
@@ -45,7 +45,7 @@ func TestTheBuildKitInsideAnEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.Close()
-	if n.Version != "v0.34.2-moby" || n.CPUs != 4 || !n.OnHost || n.HostChosen || !n.LocalImages || n.Engine == nil || n.Engine.Helper(t.Context()) != "" {
+	if n.ID != "w" || n.Version != "v0.34.2-moby" || n.CPUs != 4 || !n.OnHost || n.HostChosen || !n.LocalImages || n.Engine == nil || n.Engine.Helper(t.Context()) != "" {
 		t.Errorf("got %+v", n)
 	}
 	if why := n.Why(t.Context()); !strings.Contains(why.Error(), `builder "b" was lost during the build: the engine at unix://`) {
