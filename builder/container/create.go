@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 	id, err := k.createContainer(ctx, plan)
 	if err != nil {
 		gone()
-		return err
+		return k.privilege(err)
 	}
 	published := false
 	defer func() {
@@ -153,7 +154,10 @@ func randomSuffix() string {
 // missing.
 func (k *reconciler) start(ctx context.Context, have observed) error {
 	k.made.started[have.ID] = true
-	err := ignoreChanged(k.eng.StartContainer(ctx, have.ID))
+	err := k.privilege(ignoreChanged(k.eng.StartContainer(ctx, have.ID)))
+	if _, refused := errors.AsType[*PrivilegeError](err); refused && have.ID == k.made.created {
+		return errors.Join(err, k.undo(ctx, have.ID))
+	}
 	if err == nil || k.made.noResolved || k.kind.asIs || !strings.Contains(err.Error(), resolvedDir) {
 		return err
 	}

@@ -3,6 +3,8 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/stringid"
+	"github.com/opencontainers/go-digest"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -330,6 +333,54 @@ func TestEnsureRefusesBeforeAnythingIsDone(t *testing.T) {
 	}
 	if _, _, err := ensure(t.Context(), engine.New(none), want{}.spec(), nil); !errors.Is(err, engine.ErrUnreachable) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnEngineThatRefusesAPrivilegedContainerIsToldFromOthers(t *testing.T) {
+	t.Parallel()
+	create := func(_ *world, r *http.Request) bool {
+		return r.URL.Path == "/containers/create" && strings.HasPrefix(r.URL.Query().Get("name"), defaultContainer)
+	}
+	start := func(w *world, r *http.Request) bool {
+		c := w.fake.Named(defaultContainer)
+		return c != nil && r.URL.Path == "/containers/"+c.ID+"/start"
+	}
+	for name, tt := range map[string]struct {
+		what    func(*world, *http.Request) bool
+		status  int
+		message string
+		refused bool
+	}{
+		"a plugin":          {create, http.StatusForbidden, "authorization denied by plugin opa", true},
+		"a user namespace":  {create, http.StatusBadRequest, "privileged mode is incompatible with user namespaces", true},
+		"the runtime":       {start, http.StatusInternalServerError, "OCI runtime create failed: unable to apply caps: operation not permitted", true},
+		"another reason":    {create, http.StatusInternalServerError, "no space left", false},
+		"another one later": {start, http.StatusInternalServerError, "no space left", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.fake.Info.DriverStatus, w.fake.Store.Containerd = [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}, true
+			image := digest.FromString("stable").String()
+			w.fake.Have(DefaultImage, image)
+			w.fake.Origins[image] = []string{"docker.io/moby/buildkit"}
+			w.fake.Answer = func(answer http.ResponseWriter, r *http.Request) bool {
+				if !tt.what(w, r) {
+					return false
+				}
+				answer.Header().Set("Content-Type", "application/json")
+				answer.WriteHeader(tt.status)
+				_, _ = fmt.Fprintf(answer, `{"message": %q}`, tt.message)
+				return true
+			}
+			_, err := w.ensure(t, want{})
+			refused, ok := errors.AsType[*PrivilegeError](err)
+			if err == nil || !strings.Contains(err.Error(), tt.message) || ok != tt.refused || ok && !refused.Own {
+				t.Errorf("got %v", err)
+			}
+			if left := len(w.fake.Containers()) + len(w.fake.Volumes()); tt.refused && left > 0 {
+				t.Errorf("%d things are left on the engine", left)
+			}
+		})
 	}
 }
 

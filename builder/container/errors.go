@@ -3,7 +3,10 @@ package container
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
 )
 
 // ErrExists means that a builder to create exists already.
@@ -46,3 +49,29 @@ func (e *ImageError) Error() string {
 }
 
 func (e *ImageError) Unwrap() error { return e.Err }
+
+// PrivilegeError means that an engine refuses the builder's container because it is privileged.
+type PrivilegeError struct {
+	Address string // of the engine, as the node has it; "": that of the current context
+	Own     bool   // the engine has a BuildKit of its own that makes images of several platforms
+	Err     error
+}
+
+func (e *PrivilegeError) Error() string {
+	return fmt.Sprintf("the engine refuses a privileged container: %v", e.Err)
+}
+
+func (e *PrivilegeError) Unwrap() error { return e.Err }
+
+// refusals are parts of an engine's messages about privileged containers that it does not make or start. An authorization plugin or a
+// proxy has words of its own, so its status counts as well.
+var refusals = []string{"privileged mode", "privileged container", "operation not permitted"}
+
+// privilege returns the error of a privileged container that was not made or started, as a [PrivilegeError] if that is why.
+func (k *reconciler) privilege(err error) error {
+	names := func(part string) bool { return strings.Contains(strings.ToLower(err.Error()), part) }
+	if err == nil || !cerrdefs.IsPermissionDenied(err) && !slices.ContainsFunc(refusals, names) {
+		return err
+	}
+	return &PrivilegeError{k.spec.Address, k.info.ContainerdStore, err}
+}

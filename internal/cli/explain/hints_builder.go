@@ -17,6 +17,10 @@ func builderHint(err error) string {
 	if foreign, ok := errors.AsType[*container.ForeignError](err); ok {
 		return fmt.Sprintf("remove or rename container %q, or choose another builder with --builder", foreign.Container)
 	}
+	if refused, ok := errors.AsType[*container.PrivilegeError](err); ok && refused.Own {
+		return "the BuildKit inside the engine needs no privileges:\n      " +
+			strings.TrimSpace("docker multiarch builder create --name inside --driver docker --use "+refused.Address)
+	}
 	if _, ok := errors.AsType[*dockerengine.ClassicStoreError](err); ok {
 		return "switch the engine to the containerd image store (\"features\": {\"containerd-snapshotter\": true} in its daemon.json), or use the\n" +
 			"      driver docker-container"

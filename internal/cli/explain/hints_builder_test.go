@@ -23,6 +23,12 @@ func TestABuilderThatCannotBeCreatedComesWithAnAlternative(t *testing.T) {
 			&container.ForeignError{Container: "multiarch-a-0"},
 			`remove or rename container "multiarch-a-0", or choose another builder with --builder`,
 		},
+		"an engine that refuses privileges and has a BuildKit": {
+			&container.PrivilegeError{Own: true, Address: "tcp://e:2376", Err: errors.New("denied")},
+			"the BuildKit inside the engine needs no privileges:\n" +
+				"      docker multiarch builder create --name inside --driver docker --use tcp://e:2376",
+		},
+		"an engine that refuses privileges and has none": {&container.PrivilegeError{Err: errors.New("denied")}, ""},
 		"a builder in use": {
 			&container.InUseError{Reasons: []string{"BuildKit"}, Use: "1 running build"},
 			"try again when that has ended, or choose another builder with --builder",
