@@ -82,7 +82,7 @@ func TestNodesJoinChangeAndLeave(t *testing.T) {
 		t.Error("a container was made or replaced")
 	}
 	s.must("builder", "create", "--append", "--name", "b", "--platform", "linux/arm64", "--driver-opt", "memory=3g", "there")
-	clitest.Contains(t, s.Err.String(), "linux/arm64: each build uses the least busy of the nodes arm, b2")
+	clitest.Contains(t, s.Err.String(), "linux/arm64: given to the nodes arm, b2; each build uses one of them, first a native one, then the least busy one")
 	s.must("builder", "create", "--name", "b", "--node", "arm", "--driver-opt", "memory=2g")
 	s.must("builder", "use", "b")
 	if got := using(t, s); got != "b" {

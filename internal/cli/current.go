@@ -153,6 +153,21 @@ func (w *Env) Peers() buildxstore.Store {
 	}
 }
 
+// PeerBuilders returns the builders that docker buildx keeps, and why others of them cannot be used.
+func (w *Env) PeerBuilders() (all []builder.Builder, unusable []error) {
+	peers := w.Peers()
+	for _, name := range peers.Names() {
+		b, found, err := peers.Builder(name)
+		switch {
+		case err != nil:
+			unusable = append(unusable, err)
+		case found:
+			all = append(all, b)
+		}
+	}
+	return all, unusable
+}
+
 // engineTimeout bounds a question to the engine that an answer could spare.
 const engineTimeout = 5 * time.Second
 

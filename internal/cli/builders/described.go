@@ -67,13 +67,16 @@ func describeOne(ctx context.Context, w *cli.Env, name string, trusted []digest.
 	return d, err
 }
 
-// describeAll asks the nodes of all builders: those that the file defines, and those on the engine of the current context. If that engine
-// does not answer, its builders are not known, and engineErr says why.
-func describeAll(ctx context.Context, w *cli.Env) (all []described, engineErr, err error) {
+// describeAll asks the nodes of all builders: those that the file defines, those on the engine of the current context, and those of peers
+// whose names these do not have. If that engine does not answer, its builders are not known, and engineErr says why.
+func describeAll(ctx context.Context, w *cli.Env, peers ...builder.Builder) (all []described, engineErr, err error) {
 	stored, err := w.StoredBuilders()
 	if err != nil {
 		return nil, nil, err
 	}
+	peers = slices.DeleteFunc(peers, func(p builder.Builder) bool {
+		return slices.ContainsFunc(stored, func(b builder.Builder) bool { return b.Name == p.Name })
+	})
 	var both sync.WaitGroup
 	var onEngine []described
 	both.Go(func() {
@@ -82,9 +85,13 @@ func describeAll(ctx context.Context, w *cli.Env) (all []described, engineErr, e
 			onEngine = describe(ctx, w, builder.Brief, made...)
 		}
 	})
-	all = describe(ctx, w, builder.Brief, stored...)
+	all = describe(ctx, w, builder.Brief, slices.Concat(stored, peers)...)
 	both.Wait()
-	all = append(all, slices.DeleteFunc(onEngine, func(d described) bool { return d.nodes[0].Err == nil && !d.exists() })...)
+	onEngine = slices.DeleteFunc(onEngine, func(d described) bool { return d.nodes[0].Err == nil && !d.exists() })
+	all = slices.DeleteFunc(all, func(p described) bool {
+		return p.KeptBy != "" && slices.ContainsFunc(onEngine, func(d described) bool { return d.Name == p.Name })
+	})
+	all = append(all, onEngine...)
 	slices.SortFunc(all, func(a, b described) int { return cmp.Compare(a.Name, b.Name) })
 	return all, engineErr, nil
 }

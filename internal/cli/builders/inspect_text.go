@@ -26,6 +26,7 @@ func inspectText(out io.Writer, row builderRow) error {
 	}
 	line("Name", row.Name)
 	line("Driver", row.Driver)
+	line("Kept by", row.KeptBy)
 	line("Current", map[bool]string{true: "yes", false: "no"}[row.Current])
 	if !row.Created.IsZero() {
 		line("Created", row.Created.Format(time.RFC3339))

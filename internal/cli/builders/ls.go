@@ -22,6 +22,8 @@ func newBuilderLsCommand(w *cli.Env) *cobra.Command {
 		Use:     "ls [OPTIONS]",
 		Aliases: []string{"list"},
 		Short:   "List builders",
+		Long: "List the builders: those of docker multiarch, and those that docker buildx keeps, which are only used. Of two with the same name,\n" +
+			"that of docker multiarch is listed, and is the one that the name stands for.",
 		Args:    cli.Exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runLs(ctx, w, o) })
@@ -40,6 +42,7 @@ func builderColumns() cli.Columns {
 			"Name": "NAME/NODE", "Driver": "DRIVER", "DriverEndpoint": "DRIVER/ENDPOINT", "Endpoint": "ENDPOINT", "Status": "STATUS",
 			"Buildkit": "BUILDKIT", "Network": "NETWORK", "Platforms": "PLATFORMS", "Container": "CONTAINER", "Volume": "VOLUME",
 			"Image": "IMAGE", "Created": "CREATED", "Current": "CURRENT", "LastActivity": "LAST ACTIVITY", "Error": "ERROR",
+			"KeptBy": "KEPT BY",
 		},
 	}
 }
@@ -54,7 +57,8 @@ func runLs(ctx context.Context, w *cli.Env, o lsOptions) error {
 	}
 	ctx, cancel := bounded(ctx, o.timeout)
 	defer cancel()
-	all, engineErr, err := describeAll(ctx, w)
+	peers, unusable := w.PeerBuilders()
+	all, engineErr, err := describeAll(ctx, w, peers...)
 	if err == nil && len(all) == 0 {
 		err = engineErr
 	}
@@ -79,6 +83,9 @@ func runLs(ctx context.Context, w *cli.Env, o lsOptions) error {
 	}
 	if engineErr != nil {
 		w.Say(fmt.Sprintf("the builders of the current engine are not listed: %v", engineErr))
+	}
+	for _, err := range unusable {
+		w.Say(fmt.Sprintf("%v: it is not listed", err))
 	}
 	if cli.IsTable(o.format) {
 		sayErrors(w, all)

@@ -156,7 +156,7 @@ func (c *creation) keep(ctx context.Context, edit edit) error {
 		return true, err
 	})
 	if shared, nodes := store.Sharing(b, e); err == nil && len(shared) > 0 {
-		c.w.Say(fmt.Sprintf("%s: each build uses the least busy of the nodes %s, %s",
+		c.w.Say(fmt.Sprintf("%s: given to the nodes %s, %s; each build uses one of them, first a native one, then the least busy one",
 			strings.Join(platform.FormatAll(shared), ", "), strings.Join(nodes, ", "), e.Node))
 	}
 	return err

@@ -21,7 +21,8 @@ type builderRow struct {
 	Name    string
 	Driver  string // several with commas, in the order of the nodes
 	Current bool
-	Created time.Time `json:",omitzero"` // of the oldest node; zero: none is made, or they are not ours
+	Created time.Time `json:",omitzero"`  // of the oldest node; zero: none is made, or they are not ours
+	KeptBy  string    `json:",omitempty"` // the program that keeps the builder, if it is another one
 	Nodes   []nodeRow
 }
 
@@ -67,11 +68,11 @@ type nodeDetails struct {
 
 // rowOf returns a builder's row. engine is the address of the current engine, and current the name of the builder in use.
 func rowOf(d described, engine, current string) builderRow {
-	row := builderRow{Name: d.Name, Current: d.Name == current, Nodes: []nodeRow{}}
+	row := builderRow{Name: d.Name, Current: d.Name == current, KeptBy: d.KeptBy, Nodes: []nodeRow{}}
 	var drivers []string
 	for _, n := range d.nodes {
-		if !slices.Contains(drivers, n.Endpoint.Driver) {
-			drivers = append(drivers, n.Endpoint.Driver)
+		if name := shownDriver(n.Endpoint); !slices.Contains(drivers, name) {
+			drivers = append(drivers, name)
 		}
 		for _, node := range nodeRows(n, engine) {
 			row.Nodes = append(row.Nodes, node)
@@ -84,10 +85,18 @@ func rowOf(d described, engine, current string) builderRow {
 	return row
 }
 
+// shownDriver returns the name of a node's driver for users.
+func shownDriver(e builder.Endpoint) string {
+	if e.Driver == container.PeerDriverName {
+		return driverName
+	}
+	return e.Driver
+}
+
 // nodeRows returns a row for each BuildKit of a node; one row if there is none, or if the node does not answer.
 func nodeRows(n builder.Inspected, engine string) (rows []nodeRow) {
 	node := nodeRow{
-		Name: n.Endpoint.Node, Driver: n.Endpoint.Driver, Endpoint: cmp.Or(n.Endpoint.Address, engine), Status: "inactive", Platforms: []string{},
+		Name: n.Endpoint.Node, Driver: shownDriver(n.Endpoint), Endpoint: cmp.Or(n.Endpoint.Address, engine), Status: "inactive", Platforms: []string{},
 		Fixed: platform.FormatAll(n.Endpoint.Platforms), DriverOpts: map[string]string{}, Flags: n.Endpoint.Flags,
 	}
 	if node.Name == "" {
@@ -238,8 +247,11 @@ func (c *builderContext) first() (n nodeRow) {
 // DriverEndpoint returns the driver, or a node's address in the line of a node. This and the following methods have the names of
 // docker buildx ls.
 func (c *builderContext) DriverEndpoint() string {
-	if c.node {
+	switch {
+	case c.node:
 		return nodeMark + c.Endpoint()
+	case c.KeptBy != "":
+		return fmt.Sprintf("%s (%s)", c.Driver, c.KeptBy)
 	}
 	return c.Driver
 }
