@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/builder/remote"
@@ -39,6 +40,36 @@ func TestOursWinsOverABuilderOfTheSameName(t *testing.T) {
 	if b, err := s.Env.Builder(s.T.Context(), "b"); err != nil || b.KeptBy != "" || len(b.Nodes) != 2 {
 		t.Errorf("ours in the file: %+v, %v", b, err)
 	}
+}
+
+func TestBuildersOfThePeerAreListedUnlessOneOfOursHasTheName(t *testing.T) {
+	s := newHarness(t)
+	s.withContexts()
+	s.must("builder", "create", "--name", "ours")
+	s.must("builder", "create", "--name", "farm", "there")
+	path := s.theirs("theirs")
+	instances := filepath.Dir(path)
+	for _, name := range []string{"ours", "farm"} {
+		s.Write(filepath.Join(instances, name), `{"Name":"`+name+`","Driver":"docker-container","Nodes":[{"Name":"hidden0","Endpoint":"there"}]}`)
+	}
+	s.Write(filepath.Join(instances, "broken"), "{")
+	s.Write(filepath.Join(instances, "pods"), `{"Name":"pods","Driver":"kubernetes","Nodes":[{"Name":"pods0","Endpoint":"there"}]}`)
+	s.Err.Reset()
+	table := s.must("builder", "ls")
+	clitest.Contains(t, s.Normal(table), "theirs  docker-container (docker buildx)  \n", ` \_ theirs0  \_ there  inactive`, "farm  docker-container  \n", "ours  docker-container  ")
+	for _, name := range []string{"hidden0", "broken", "pods"} {
+		if strings.Contains(table, name) {
+			t.Errorf("%s is in\n%s", name, table)
+		}
+	}
+	clitest.Contains(t, s.Err.String(), `builder "broken" of docker buildx, in `+filepath.Join(instances, "broken")+": ", `its driver "kubernetes" is not supported yet: it is not listed`)
+	if lines := strings.Count(s.Err.String(), "\n"); lines != 2 {
+		t.Errorf("%d lines:\n%s", lines, s.Err.String())
+	}
+	clitest.Contains(t, s.must("builder", "ls", "--format", "json"), `"Name":"theirs","Driver":"docker-container","Current":false,"KeptBy":"docker buildx","Nodes":[{"Name":"theirs0"`)
+	clitest.Contains(t, s.must("builder", "inspect", "theirs"), "docker-container", "docker buildx")
+	s.must("builder", "rm", "--all-inactive", "--force")
+	clitest.Contains(t, s.must("builder", "ls"), "theirs", "hidden0")
 }
 
 func TestAnAddressIsABuilder(t *testing.T) {
