@@ -11,16 +11,27 @@ import (
 // PrivilegeError means that handlers cannot be installed through this engine, because its containers
 // lack the privilege.
 type PrivilegeError struct {
-	Rootless bool   // the engine runs rootless; otherwise its containers run in a user namespace
+	Rootless bool   // the engine runs rootless; otherwise its containers run in a user namespace, unless Err is set
 	Image    string // the binfmt image, which another way would have to run
+	Err      error  // how the engine refused a privileged container; nil: that was not tried
 }
 
 func (e *PrivilegeError) Error() string {
 	why := "its containers run in a user namespace"
-	if e.Rootless {
+	switch {
+	case e.Err != nil:
+		why = e.Err.Error()
+	case e.Rootless:
 		why = "it runs rootless"
 	}
 	return "the engine cannot give a container the right to install emulators: " + why
+}
+
+func (e *PrivilegeError) Unwrap() error { return e.Err }
+
+// ByHand returns the command by which a user installs emulators on a machine with a Docker Engine.
+func ByHand(image string, archs ...string) string {
+	return fmt.Sprintf("docker run --privileged --userns=host --rm %s --install %s", image, strings.Join(archs, ","))
 }
 
 // MissingError names the platforms that the engine's kernel does not run, why, and which sources were

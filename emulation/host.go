@@ -20,7 +20,8 @@ func hostDirs() []string { return []string{"/usr/bin", "/usr/local/bin", "/usr/l
 
 // runHost registers the QEMU binaries of the engine's host, from a container of the helper image.
 func (in *installer) runHost(ctx context.Context, archs []Arch) (output []string, err error) {
-	return runHelper(ctx, in.Runner, in.HelperImage, hostScript(archs), in.Labels)
+	output, err = runHelper(ctx, in.Runner, in.HelperImage, hostScript(archs), in.Labels)
+	return output, in.privilege(err)
 }
 
 // keepFound drops the architectures whose handlers would be replaced although the host has no binary

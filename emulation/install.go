@@ -2,6 +2,7 @@ package emulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -167,6 +168,9 @@ func (in *installer) install(ctx context.Context) error {
 	for _, src := range in.sources() {
 		if err := in.try(ctx, src); err != nil {
 			return err
+		}
+		if n := len(in.attempts); n > 0 && errors.As(in.attempts[n-1].Err, new(*PrivilegeError)) {
+			break // the others need the privilege, too
 		}
 	}
 	if err := in.restore(ctx); err != nil {

@@ -69,7 +69,11 @@ func TestInstallKeepsTheErrorsOfItsSources(t *testing.T) {
 
 	k.runErr = errors.New("privileged containers are not allowed")
 	_, err = Install(t.Context(), options(k, "arm64"))
-	if !errors.Is(err, k.runErr) {
+	refused, ok := errors.AsType[*PrivilegeError](err)
+	if !errors.Is(err, k.runErr) || !ok || refused.Err == nil || len(missing(t, err).Attempts) != 1 {
 		t.Errorf("got %v", err)
+	}
+	if want := "right to install emulators: " + k.runErr.Error(); !strings.Contains(err.Error(), want) {
+		t.Errorf("%q is not in %v", want, err)
 	}
 }

@@ -64,13 +64,21 @@ func (in *installer) runImage(ctx context.Context, id string, archs []string) (o
 		Privileged: true, Network: "none", Labels: in.Labels,
 	})
 	if err != nil {
-		return nil, err
+		return nil, in.privilege(err)
 	}
 	output = nonEmptyLines(res.Stderr)
 	if res.ExitCode != 0 {
 		output = append(output, fmt.Sprintf("exit status %d", res.ExitCode))
 	}
 	return output, nil
+}
+
+// privilege returns the error of a privileged container, as a [PrivilegeError] if the engine refuses it for that.
+func (in *installer) privilege(err error) error {
+	if !engine.RefusesPrivileges(err) {
+		return err
+	}
+	return &PrivilegeError{Image: in.Image, Err: err}
 }
 
 func nonEmptyLines(b []byte) []string {

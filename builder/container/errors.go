@@ -3,10 +3,9 @@ package container
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
-	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // ErrExists means that a builder to create exists already.
@@ -63,14 +62,9 @@ func (e *PrivilegeError) Error() string {
 
 func (e *PrivilegeError) Unwrap() error { return e.Err }
 
-// refusals are parts of an engine's messages about privileged containers that it does not make or start. An authorization plugin or a
-// proxy has words of its own, so its status counts as well.
-var refusals = []string{"privileged mode", "privileged container", "operation not permitted"}
-
 // privilege returns the error of a privileged container that was not made or started, as a [PrivilegeError] if that is why.
 func (k *reconciler) privilege(err error) error {
-	names := func(part string) bool { return strings.Contains(strings.ToLower(err.Error()), part) }
-	if err == nil || !cerrdefs.IsPermissionDenied(err) && !slices.ContainsFunc(refusals, names) {
+	if !engine.RefusesPrivileges(err) {
 		return err
 	}
 	return &PrivilegeError{k.spec.Address, k.info.ContainerdStore, err}

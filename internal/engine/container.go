@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -152,4 +154,17 @@ func (e *Engine) CopyTo(ctx context.Context, name, dir string, archive io.Reader
 	defer done()
 	_, err := e.api.CopyToContainer(ctx, name, client.CopyToContainerOptions{DestinationPath: dir, Content: archive})
 	return failed(ctx, fmt.Sprintf("copy files to container %q", name), err)
+}
+
+// refusals are parts of an engine's messages about privileged containers that it does not make or start.
+var refusals = []string{"privileged mode", "privileged container", "operation not permitted"}
+
+// RefusesPrivileges reports whether a privileged container was not made or started because it is privileged. An authorization plugin, or a
+// proxy, has words of its own, so its status counts as well.
+func RefusesPrivileges(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := strings.ToLower(err.Error())
+	return cerrdefs.IsPermissionDenied(err) || slices.ContainsFunc(refusals, func(part string) bool { return strings.Contains(text, part) })
 }

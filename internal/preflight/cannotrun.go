@@ -12,10 +12,11 @@ import (
 type CannotRunError struct {
 	Node      string
 	Platforms []platform.Platform
-	Tests     bool  // only tests need them, not steps of the Dockerfile
-	Err       error // why installing an emulator did not help; nil if that was not tried
-	// Host is the node's address, if nothing can be installed there from here; "" if it can.
-	Host string
+	Tests     bool   // only tests need them, not steps of the Dockerfile
+	Err       error  // why installing an emulator did not help; nil if that was not tried
+	Address   string // of the node; "" if there is nothing to say
+	Builder   string // that --builder has to name; "" if it has not
+	ByHand    bool   // nothing can be installed there from here
 }
 
 func (e *CannotRunError) Error() string {
@@ -24,8 +25,8 @@ func (e *CannotRunError) Error() string {
 		needing = "tests"
 	}
 	node := "node " + e.Node
-	if e.Host != "" {
-		node += fmt.Sprintf(" (%s)", e.Host)
+	if e.Address != "" {
+		node += fmt.Sprintf(" (%s)", e.Address)
 	}
 	msg := fmt.Sprintf("%s cannot run programs for %s, and %s need that", node, formatAll(e.Platforms), needing)
 	if e.Err != nil {

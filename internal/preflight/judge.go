@@ -33,8 +33,9 @@ func Judge(found []diag.Diagnostic, targets, optional []platform.Platform, jobs 
 			}
 			errs[i] = f.Cause
 			if cannot, ok := errors.AsType[*CannotRunError](f.Cause); ok {
-				missing := plan.Plan{Jobs: jobs[i : i+1]}.Missing()
-				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: jobs[i].ForTests, Err: cannot.Err, Host: cannot.Host}
+				one := *cannot
+				one.Platforms, one.Tests = plan.Plan{Jobs: jobs[i : i+1]}.Missing(), jobs[i].ForTests
+				errs[i] = &one
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package solve
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -275,11 +274,10 @@ func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []e
 
 // cannotRun returns the finding that the node cannot run some of its jobs. err is why installing an emulator did not help.
 func (r *nodeRun) cannotRun(its plan.Plan, missing []platform.Platform, err error) diag.Diagnostic {
-	cannot := &preflight.CannotRunError{Node: r.node.Name, Platforms: missing, Tests: its.MissingForTests(), Err: err}
-	if r.node.Install == nil {
-		cannot.Host = cmp.Or(r.node.Address, r.node.Name)
-	}
-	return preflight.CannotRun(its.Jobs, cannot)
+	return preflight.CannotRun(its.Jobs, &preflight.CannotRunError{
+		Node: r.node.Name, Platforms: missing, Tests: its.MissingForTests(), Err: err,
+		Address: r.node.Address, Builder: r.node.Builder, ByHand: r.node.Install == nil,
+	})
 }
 
 func cannotRun(jobs []plan.Job, err error) []diag.Diagnostic {

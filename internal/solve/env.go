@@ -34,6 +34,8 @@ type Node struct {
 	ID string
 	// Address is where the node is, for messages; "" if there is nothing to say.
 	Address string
+	// Builder is the node's builder, if a command about the node has to name it.
+	Builder string
 	Solver  Solver
 	// OnHost reports whether the node is on the network of the engine's host. HostChosen reports whether the user asked for that
 	// explicitly, and not only to reach a registry there, so that Dockerfiles may fetch from the host.

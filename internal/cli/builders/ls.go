@@ -24,7 +24,7 @@ func newBuilderLsCommand(w *cli.Env) *cobra.Command {
 		Short:   "List builders",
 		Long: "List the builders: those of docker multiarch, and those that docker buildx keeps, which are only used. Of two with the same name,\n" +
 			"that of docker multiarch is listed, and is the one that the name stands for.",
-		Args:    cli.Exactly(0, "no arguments"),
+		Args: cli.Exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runLs(ctx, w, o) })
 		},

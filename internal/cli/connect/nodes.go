@@ -128,6 +128,9 @@ func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 		ID:   n.ID, Address: n.Endpoint.Address, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen,
 		LocalImages: n.LocalImages, Caches: n.Caches, Probe: n.Probe, Running: n.Running, Why: n.Why,
 	}
+	if n.Endpoint.Address != "" {
+		node.Builder = n.Endpoint.Builder
+	}
 	if n.Shell != nil {
 		node.Sent = n.Sent
 	}

@@ -39,7 +39,7 @@ func checkEngine(host string, info engine.Info) check {
 		c.Fix = "install QEMU's static emulators on its machine (package qemu-user-static), or use a rootful engine"
 	case info.UserNS:
 		c.Grade, c.Detail = gradeWarning, detail+", containers in a user namespace: it cannot install emulators"
-		c.Fix = "run once: docker run --privileged --userns=host --rm " + emulation.DefaultImage + " --install all"
+		c.Fix = "run once: " + emulation.ByHand(emulation.DefaultImage, "all")
 	}
 	return c
 }

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	dockercli "github.com/docker/cli/cli"
@@ -28,7 +27,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // Error prints err to the user, with advice if there is any, and returns the exit status. No other function does either.
@@ -130,7 +128,7 @@ func Hint(err error) string {
 		return stepHint(step)
 	}
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
-		return missingHint(missing)
+		return missingHint(missing, "")
 	}
 	if _, ok := errors.AsType[*crosscompile.UnknownStageError](err); ok {
 		return "--cross takes RECIPE for all stages, or RECIPE:STAGE with the name of a FROM … AS STAGE"
@@ -138,7 +136,7 @@ func Hint(err error) string {
 	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
 		return findings.RefusedHint(refused)
 	}
-	if hint := cmp.Or(pushHint(err), memoryHint(err), privilegeHint(err), builderHint(err), inputHint(err), allowHint(err), frontendHint(err)); hint != "" {
+	if hint := cmp.Or(pushHint(err), memoryHint(err), privilegeHint(err, ""), builderHint(err), inputHint(err), allowHint(err), frontendHint(err)); hint != "" {
 		return hint
 	}
 	if u, ok := errors.AsType[*cli.Usage](err); ok && u.Help != "" {
@@ -167,38 +165,6 @@ func spaceHint(err error) string {
 			"      docker multiarch builder rm removes the builder with its cache, if the disk is too full even for that"
 	}
 	return ""
-}
-
-// cannotRunHint returns what to do about platforms that cannot run. It suggests an install, unless one has failed already.
-func cannotRunHint(cannot *preflight.CannotRunError) string {
-	missing, tried := errors.AsType[*emulation.MissingError](cannot.Err)
-	if !tried {
-		missing = &emulation.MissingError{Platforms: cannot.Platforms}
-	}
-	install := missingHint(missing)
-	if cannot.Host != "" {
-		install = hostHint(missing)
-	}
-	if install != "" {
-		install += "\n      or "
-	}
-	if cannot.Tests {
-		return install + "test only platforms that the node runs: --test linux/amd64:CMD, or platforms in --test-file"
-	}
-	return fmt.Sprintf("%savoid steps that run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
-}
-
-// hostHint returns the commands that install emulators on the machine of a node on which this program cannot install any.
-func hostHint(missing *emulation.MissingError) string {
-	var archs []string
-	for _, p := range missing.Installable() {
-		archs = append(archs, p.Architecture)
-	}
-	if len(archs) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("on that node's host, run `docker run --privileged --userns=host --rm %s --install %s`,\n"+
-		"      or install the distribution's package of QEMU's static emulators (qemu-user-static)", emulation.DefaultImage, strings.Join(archs, ","))
 }
 
 // SignalStatus returns the exit status of a program that a signal ended, as shells define it.

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,44 +9,90 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// missingHint returns what to do about platforms that do not run.
-func missingHint(err *emulation.MissingError) string {
-	if hint := privilegeHint(err); hint != "" {
+// cannotRunHint returns what to do about platforms that cannot run. It suggests an install, unless one has failed already.
+func cannotRunHint(cannot *preflight.CannotRunError) string {
+	missing, tried := errors.AsType[*emulation.MissingError](cannot.Err)
+	if !tried {
+		missing = &emulation.MissingError{Platforms: cannot.Platforms}
+	}
+	node := "node " + cannot.Node
+	if cannot.Address != "" {
+		node += fmt.Sprintf(" (%s)", cannot.Address)
+	}
+	install := cmp.Or(privilegeHint(cannot.Err, "on the host of "+node+", "), missingHint(missing, cannot.Builder))
+	if cannot.ByHand {
+		install = hostHint(missing, node)
+	}
+	if install != "" {
+		install += "\n      or "
+	}
+	if cannot.Tests {
+		return install + "test only platforms that the node runs: --test linux/amd64:CMD, or platforms in --test-file"
+	}
+	return fmt.Sprintf("%savoid steps that run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
+}
+
+// hostHint returns the commands that install emulators on the machine of a node on which this program cannot install any.
+func hostHint(missing *emulation.MissingError, node string) string {
+	var archs []string
+	for _, p := range missing.Installable() {
+		archs = append(archs, p.Architecture)
+	}
+	if len(archs) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("on the host of %s, run `%s`,\n      or %s", node, emulation.ByHand(emulation.DefaultImage, archs...), packageOfEmulators)
+}
+
+// packageOfEmulators is the other way to install emulators on a machine.
+const packageOfEmulators = "install the distribution's package of QEMU's static emulators (qemu-user-static)"
+
+// missingHint returns what to do about platforms that do not run. builder is the one that a command has to name; "" is none.
+func missingHint(err *emulation.MissingError, builder string) string {
+	if hint := privilegeHint(err, ""); hint != "" {
 		return hint
 	}
+	install := "docker multiarch emulators install "
+	if builder != "" {
+		install += "--builder " + builder + " "
+	}
 	if force := err.Replaceable(); len(force) > 0 {
-		return "docker multiarch emulators install --force " + strings.Join(platform.FormatAll(force), " ")
+		return install + "--force " + strings.Join(platform.FormatAll(force), " ")
 	}
 	for _, a := range err.Attempts {
 		if a.Source == emulation.Registry && a.Err != nil {
-			return oneOf(fmt.Sprintf("load %s on the engine, or name a mirror's copy with docker multiarch emulators install --image;\n"+
-				"      or install QEMU's static binaries on the engine's host (package qemu-user-static)", a.Image), trustHint(err))
+			return oneOf(fmt.Sprintf("load %s on the engine, or name a mirror's copy with %s--image;\n"+
+				"      or install QEMU's static binaries on the engine's host (package qemu-user-static)", a.Image, install), trustHint(err))
 		}
 	}
 	if len(err.Attempts) > 0 {
 		return trustHint(err)
 	}
 	if ps := err.Installable(); len(ps) > 0 {
-		return "docker multiarch emulators install " + strings.Join(platform.FormatAll(ps), " ")
+		return install + strings.Join(platform.FormatAll(ps), " ")
 	}
 	return ""
 }
 
-// privilegeHint returns what to do about an engine that cannot install emulators.
-func privilegeHint(err error) string {
+// privilegeHint returns what to do about an engine that cannot install emulators. where begins the sentence; "" is for the engine of the
+// current context.
+func privilegeHint(err error, where string) string {
 	refused, ok := errors.AsType[*emulation.PrivilegeError](err)
 	if !ok {
 		return ""
 	}
-	command := fmt.Sprintf("`docker run --privileged --userns=host --rm %s --install all`", refused.Image)
-	if refused.Rootless {
-		return "on the engine's machine, run " + command + " with a rootful engine,\n" +
-			"      or install the distribution's package of QEMU's static emulators (qemu-user-static)"
+	run, machine := fmt.Sprintf("run `%s`", emulation.ByHand(refused.Image, "all")), cmp.Or(where, "on the engine's machine, ")
+	switch {
+	case refused.Err != nil:
+		return machine + packageOfEmulators
+	case refused.Rootless:
+		return machine + run + " with a rootful engine,\n      or " + packageOfEmulators
 	}
-	return "run " + command + " once"
+	return where + run + " once"
 }
 
 // stepHint returns a likely cause of a failed step, and what to try.

@@ -41,8 +41,20 @@ func TestAPlatformThatCannotRunComesWithTheCommandThatFixesIt(t *testing.T) {
 			&preflight.CannotRunError{Node: "a", Platforms: s390x}, []string{"docker multiarch emulators install linux/s390x", "cross-compile"},
 		},
 		"on a host where nothing can be installed from here": {
-			&preflight.CannotRunError{Node: "a", Platforms: s390x, Host: "tcp://10.0.0.7:1234"},
-			[]string{"on that node's host, run `docker run --privileged", "--install s390x`", "cross-compile"},
+			&preflight.CannotRunError{Node: "a", Platforms: s390x, Address: "tcp://10.0.0.7:1234", ByHand: true},
+			[]string{"on the host of node a (tcp://10.0.0.7:1234), run `docker run --privileged", "--install s390x`,\n      or install", "qemu-user-static", "cross-compile"},
+		},
+		"on a node of a builder that has to be named": {
+			&preflight.CannotRunError{Node: "a", Platforms: s390x, Address: "there", Builder: "farm"},
+			[]string{"docker multiarch emulators install --builder farm linux/s390x", "cross-compile"},
+		},
+		"on an engine that refuses privileges": {
+			&preflight.CannotRunError{Node: "a", Platforms: s390x, Address: "there", Builder: "farm", Err: &emulation.MissingError{
+				Platforms: s390x, Attempts: []emulation.Attempt{
+					{Source: emulation.Registry, Image: "tonistiigi/binfmt:x", Err: &emulation.PrivilegeError{Err: errors.New("denied")}},
+				},
+			}},
+			[]string{"on the host of node a (there), install the distribution's package", "qemu-user-static", "cross-compile"},
 		},
 		"an emulator that crashed":  {step(plan.Emulated, true), []string{"qemu 7.2.22", "linux/s390x", "not your program's fault", "--force"}},
 		"BuildKit's that crashed":   {step(plan.EmulatedBuilder, true), []string{"BuildKit's own", "emulators install linux/s390x"}},
