@@ -70,6 +70,22 @@ func TestBadNodesAreRefusedInWords(t *testing.T) {
 	}
 }
 
+func TestANodeWithoutAnEngineSaysWhatToRunOnItsHost(t *testing.T) {
+	s := besideOn(t)
+	unix := s.bareUnix()
+	s.remoteNode("only", unix)
+	const foreign = "linux/mips64le" // no story installs its emulator
+	r := s.build("--platform", foreign, "-o", "out", s.dockerfile("FROM $BASE", "RUN true"))
+	s.refused(r, 1, "node only ("+unix.Address()+") cannot run programs for "+foreign,
+		"on the host of node only ("+unix.Address()+"), run `docker run --privileged", "--install mips64le`", "qemu-user-static")
+	r = s.docker("multiarch", "emulators", "status", "--builder", s.builder, foreign)
+	s.equal("the exit status of emulators status", r.code, 1)
+	s.contains("its hint", r.err, "install --builder "+s.builder)
+	s.contains("the status", r.out, "Node only at "+unix.Address(), foreign, "none")
+	r = s.docker("multiarch", "emulators", "install", "--builder", s.builder, foreign)
+	s.refused(r, 1, "on the machine of "+unix.Address(), "--install mips64le`", "qemu-user-static")
+}
+
 func TestBadBuildersAreRefusedAndNothingIsLost(t *testing.T) {
 	s := besideOn(t)
 	s.remoteNode("first", s.bareUnix(), "--platform", "linux/amd64")

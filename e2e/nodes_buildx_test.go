@@ -39,10 +39,18 @@ func TestABuilderOfThePeerIsTakenAsItIs(t *testing.T) {
 	s.equal("the peer's folder", s.state(filepath.Join(dir, "instances")), before)
 	s.contains("what the peer says of it", s.peer("ls"), s.builder)
 
+	list := s.docker("multiarch", "builder", "ls")
+	s.contains("the list", list.out, s.builder, "remote (docker buildx)", "first", "second", "running")
+
 	// A builder of the peer's is not changed.
 	r = s.run(call{args: []string{"multiarch", "builder", "create", "--name", s.builder, "--append", s.bareUnix().Address()}})
 	s.contains("a change of the peer's builder", r.err, "is kept by docker buildx")
 	s.equal("the peer's folder after it", s.state(filepath.Join(dir, "instances")), before)
+
+	s.write(filepath.Join(dir, "instances", "broken"), "{")
+	r = s.docker("multiarch", "builder", "ls", "--format", "json")
+	s.contains("the list beside a broken file", r.out, `"Name":"`+s.builder+`"`, `"KeptBy":"docker buildx"`)
+	s.contains("what is said of that file", r.err, filepath.Join(dir, "instances", "broken"))
 }
 
 func TestAContainerOfThePeerIsStartedAndNeitherMadeNorRemoved(t *testing.T) {

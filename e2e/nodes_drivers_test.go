@@ -3,7 +3,14 @@
 package e2e
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,4 +150,44 @@ func TestTheBuildKitInsideAnEngineBuildsAndAClassicStoreIsRefused(t *testing.T) 
 	}
 	s.equal("the status with a classic store", r.code, 1)
 	s.contains("the error", r.err, "containerd", "docker-container")
+}
+
+// withoutPrivileges is the address of the story's engine behind a proxy that refuses privileged containers, as an authorization plugin does.
+func (s *story) withoutPrivileges() string {
+	s.Helper()
+	socket := strings.TrimPrefix(s.host, "unix://")
+	engine := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "engine"}) },
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}},
+		FlushInterval: -1,
+	}
+	return "tcp://" + s.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/containers/create") {
+			body, _ := io.ReadAll(r.Body)
+			if strings.Contains(string(body), `"Privileged":true`) {
+				http.Error(w, `{"message": "authorization denied by plugin e2e"}`, http.StatusForbidden)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		engine.ServeHTTP(w, r)
+	}))
+}
+
+func TestAnEngineThatRefusesPrivilegesOffersTheBuildKitInsideIt(t *testing.T) {
+	s := besideOn(t)
+	address := s.withoutPrivileges()
+	s.node("only", "--driver", "docker-container", "--driver-opt", "network=host", address)
+	r := s.build("-o", "x", s.where())
+	s.refused(r, 1, "authorization denied by plugin e2e", "docker multiarch builder create --name inside --driver docker --use "+address)
+	s.equal("the containers of the builder", s.mustDocker("ps", "-aq", "--filter", "name="+s.builder), "")
+	s.farm()
+	s.node("inside", "--driver", "docker", "--driver-opt", "network=host", address)
+	name := s.engineName()
+	s.mustBuild("--load", "-t", name, s.dockerfile("FROM $BASE", "RUN echo inside >/file"))
+	s.equal("the file", s.mustDocker("run", "--rm", name, "cat", "/file"), "inside")
+	r = s.build("--platform", "linux/mips64le", "-o", "y", s.dockerfile("FROM $BASE", "RUN true"))
+	s.refused(r, 1, "node inside ("+address+") cannot run programs for linux/mips64le", "Hint: ", "qemu-user-static")
 }
