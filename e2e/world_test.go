@@ -126,7 +126,7 @@ func TestNothingInTheUsersHomeIsTouched(t *testing.T) {
 		if s.state(filepath.Join(s.home, ".docker")) != before {
 			s.Error("the configuration has changed")
 		}
-		// What later commands may use is kept where users' programs keep their caches.
+		// The files that later commands may use are kept where users' programs keep their caches.
 		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"engines", "layers", "pushes"}} {
 			entries, err := os.ReadDir(filepath.Join(s.home, dir))
 			s.check(err)
