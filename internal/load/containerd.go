@@ -37,14 +37,7 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	if err != nil {
 		return err
 	}
-	loaded, present := found.loaded, map[digest.Digest]bool{}
-	for _, img := range images {
-		for _, layer := range img.node.Layers {
-			if found.blobs[layer.Digest] {
-				present[layer.Digest] = true
-			}
-		}
-	}
+	loaded, present := found.loaded, found.layers(images)
 	complete := len(found.blobs) == len(wanted) && found.holds(images, out)
 	s.images, s.names = loaded, make([]string, len(loaded))
 	for i, l := range loaded {
@@ -87,6 +80,19 @@ type found struct {
 	known  bool                   // the image has a name, or was loaded without one
 	// children are the images that belong to the root, as far as the engine lists them.
 	children []engine.Child
+}
+
+// layers returns the images' layers that the engine has.
+func (f found) layers(images []image) map[digest.Digest]bool {
+	has := map[digest.Digest]bool{}
+	for _, img := range images {
+		for _, layer := range img.node.Layers {
+			if f.blobs[layer.Digest] {
+				has[layer.Digest] = true
+			}
+		}
+	}
+	return has
 }
 
 // holds reports whether the engine has everything that belongs to the images, except those that are left out. An engine that does not list
