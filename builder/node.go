@@ -93,6 +93,14 @@ func (n *Node) Probe(ctx context.Context, ps ...platform.Platform) (emulation.St
 	return n.probe(ctx, ps...)
 }
 
+// ProbeAhead begins to probe the node if it has not begun yet, and if one of the platforms has another
+// architecture than the node.
+func (n *Node) ProbeAhead(ctx context.Context, ps []platform.Platform) {
+	if n.Ahead == nil {
+		n.Ahead = ProbeAhead(ctx, n.probe, ps, n.Platforms...)
+	}
+}
+
 func (n *Node) probe(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
 	if n.Shell != nil {
 		return emulation.Probe(ctx, n.Shell, ps...)

@@ -206,8 +206,8 @@ func connect(ctx context.Context, drivers map[string]Driver, e Endpoint, want Sp
 		return nil, fmt.Errorf("unknown driver %q: known are %s", e.Driver, strings.Join(slices.Sorted(maps.Keys(drivers)), ", "))
 	}
 	n, err := d.Connect(ctx, e, want, say)
-	if err == nil && n.Ahead == nil {
-		n.Ahead = ProbeAhead(ctx, n.probe, want.Probe, n.Platforms...)
+	if err == nil {
+		n.ProbeAhead(ctx, want.Probe)
 	}
 	return n, err
 }

@@ -122,6 +122,19 @@ func Settled(all []Candidate, targets []platform.Platform) bool {
 	})
 }
 
+// ToProbe returns the indexes of the nodes that may get a target which no node that may get it runs natively, as far as that is known
+// without a probe.
+func ToProbe(all []Candidate, targets []platform.Platform) (nodes []int) {
+	for _, target := range targets {
+		may, _ := eligible(all, target)
+		if !slices.ContainsFunc(may, func(k int) bool { return all[k].RunsNatively(target, emulation.Status{}) }) {
+			nodes = append(nodes, may...)
+		}
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes)
+}
+
 // Needed returns the indexes of the nodes that may get one of the targets: those to which the targets were given, or all nodes if a target
 // was given to none. preferred has the platforms that were given to each node. Without targets the first node's own platform is built.
 func Needed(preferred [][]platform.Platform, targets []platform.Platform) (needed []int) {

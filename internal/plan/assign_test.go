@@ -194,6 +194,28 @@ func TestOnlyNodesThatMayGetATargetAreNeeded(t *testing.T) {
 	}
 }
 
+func TestOnlyNodesThatMayEmulateATargetAreProbed(t *testing.T) {
+	amd64, arm64 := node{has: "linux/amd64"}, node{has: "linux/arm64,linux/arm/v7"}
+	for name, tt := range map[string]struct {
+		nodes   []node
+		targets string
+		want    []int
+	}{
+		"each target has its node":           {[]node{amd64, arm64}, "linux/amd64,linux/arm64", nil},
+		"one target has none":                {[]node{amd64, arm64}, "linux/amd64,linux/riscv64", []int{0, 1}},
+		"one that is down is not":            {[]node{amd64, {down: true}}, "linux/arm64", []int{0}},
+		"it was given to one of another CPU": {[]node{arm64, {has: "linux/amd64", given: "linux/arm64"}}, "linux/arm64", []int{1}},
+		"it was given to one of its own CPU": {[]node{amd64, {has: "linux/arm64", given: "linux/arm64"}}, "linux/arm64", nil},
+		"the first node's own platform":      {[]node{amd64, arm64}, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, ToProbe(candidates(t, tt.nodes), platforms(t, tt.targets))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestALostTargetIsKnownBeforeAllNodesAre(t *testing.T) {
 	up, down, given := node{has: "linux/amd64"}, node{down: true}, node{given: "linux/arm64", down: true}
 	pending := node{given: "linux/arm64"}

@@ -23,9 +23,12 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 	if err != nil {
 		return nil, err
 	}
-	spec.Permit, spec.Probe = opt.Permit, opt.Probe
+	endpoints := needed(b.Nodes, opt.Targets)
+	if spec.Permit = opt.Permit; len(endpoints) == 1 {
+		spec.Probe = opt.Probe
+	}
 	opening := builder.Opening{
-		Drivers: w.Drivers, Endpoints: needed(b.Nodes, opt.Targets), Want: spec, Report: opt.Note.Say, Patience: unneededWait,
+		Drivers: w.Drivers, Endpoints: endpoints, Want: spec, Report: opt.Note.Say, Patience: unneededWait,
 		Judge: func(all []builder.Outcome) (bool, error) { return judge(all, opt) },
 	}
 	outcomes, err := builder.Open(ctx, opening)
@@ -38,6 +41,7 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 	c := &cli.Connection{Env: solve.Env{
 		Auth: w.Logins().ForBuilder(opt.Note.Say), TokenError: w.Logins().TokenError, Client: cli.ClientName(),
 	}}
+	probeAhead(ctx, outcomes, opt)
 	for _, o := range outcomes {
 		if o.Node == nil {
 			c.Env.Down = append(c.Env.Down, candidate(o))
@@ -91,6 +95,21 @@ func judge(outcomes []builder.Outcome, opt cli.ConnectOptions) (enough bool, err
 		}
 	}
 	return plan.Settled(up, targets), plan.Lost(known, pending, targets, opt.Fallback)
+}
+
+// probeAhead begins to probe those of several nodes that may have to run programs of other platforms. Which nodes these are is known only
+// when all have answered.
+func probeAhead(ctx context.Context, outcomes []builder.Outcome, opt cli.ConnectOptions) {
+	if len(outcomes) == 1 {
+		return
+	}
+	all := make([]plan.Candidate, len(outcomes))
+	for i, o := range outcomes {
+		all[i] = candidate(o)
+	}
+	for _, k := range plan.ToProbe(all, opt.Targets) {
+		outcomes[k].Node.ProbeAhead(ctx, opt.Probe)
+	}
 }
 
 // candidate returns the outcome of an endpoint as a plan needs it.
