@@ -60,6 +60,9 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 		return nil, nil, err
 	}
 	f := newFleet(ctx, cancel, t, all, probes)
+	if nodes := distinct(placed); nodes > 1 {
+		f.walks = source.NewWalks(ctx, nodes)
+	}
 	for i, p := range placed {
 		run, err := f.open(p.node)
 		if err != nil {
@@ -70,6 +73,15 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 		jobs = append(jobs, job{i, t.targets[i], run, p.instead})
 	}
 	return jobs, f.stop, nil
+}
+
+// distinct counts the nodes that have targets.
+func distinct(places []placed) int {
+	nodes := map[int]bool{}
+	for _, p := range places {
+		nodes[p.node] = true
+	}
+	return len(nodes)
 }
 
 // runsOf returns the nodes that have jobs, in the order of the first job of each.
@@ -211,6 +223,7 @@ type fleet struct {
 	ctx    context.Context //nolint:containedctx // of the build, for nodes that get their first job later
 	cancel context.CancelCauseFunc
 	probes []probe
+	walks  *source.Walks // nil if one node has all jobs
 	// building completes a run for a job that was moved.
 	building func(*nodeRun) *nodeRun
 
@@ -255,7 +268,9 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 		r.up, broken = up, func(err error) { lost(cmp.Or(err, errConnection)) }
 		f.stops = append(f.stops, func() { lost(nil) })
 	}
-	session, end, err := f.req.Source.Serve(f.ctx, broken, n.Solver, source.ServeOptions{Client: f.env.Client, Omit: sink.StagePrefix})
+	session, end, err := f.req.Source.Serve(f.ctx, broken, n.Solver, source.ServeOptions{
+		Client: f.env.Client, Omit: sink.StagePrefix, Walks: f.walks,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,8 @@ type ServeOptions struct {
 	Client string
 	// Omit is the prefix of names of files and directories that are left out of every context.
 	Omit string
+	// Walks are shared with the sessions of other nodes; nil shares nothing.
+	Walks *Walks
 }
 
 // Serve serves the local directories to all solves of a builder until stop is called, and returns the ID of their session. It calls broken
@@ -75,7 +77,11 @@ func (s Source) session(ctx context.Context, opt ServeOptions) (*session.Session
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a session for the build context: %w", err)
 	}
-	shared.Allow(filesync.NewFSSyncProvider(dirs))
+	if opt.Walks == nil {
+		shared.Allow(filesync.NewFSSyncProvider(dirs))
+	} else {
+		shared.Allow(&sharedDirs{dirs, opt.Walks})
+	}
 	return shared, nil
 }
 

@@ -1,0 +1,195 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	gofs "io/fs"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/moby/buildkit/session/filesync"
+	"github.com/tonistiigi/fsutil"
+	fstypes "github.com/tonistiigi/fsutil/types"
+	"google.golang.org/grpc"
+)
+
+// Walks lets the sessions of several nodes share the walks over local directories: what the nodes request with the same patterns is listed
+// once. Each node reads the listing at its own pace, and a file is opened when a node requests its content.
+//
+// A node that requests the same again gets a new listing, as a retry may find other files. So does a node whose request comes late.
+type Walks struct {
+	ctx   context.Context //nolint:containedctx // of the build, for the walks, which outlive the request that began them
+	nodes int
+
+	mu       sync.Mutex
+	listings map[string]*listing // those that a node may still request, by the request
+}
+
+// NewWalks returns the walks of a build on so many nodes. Walks that have not come to their end are ended with ctx.
+func NewWalks(ctx context.Context, nodes int) *Walks {
+	return &Walks{ctx: ctx, nodes: nodes, listings: map[string]*listing{}}
+}
+
+// fresh is how long after its end a walk is shared. Files that are removed in the meantime are empty on the nodes that request them later.
+const fresh = 10 * time.Second
+
+// listing returns what a node requests of a directory.
+func (w *Walks) listing(node *sharedDirs, name string, filter fsutil.FilterOpt) (*listing, error) {
+	request, err := json.Marshal([]any{name, filter.IncludePatterns, filter.ExcludePatterns, filter.FollowPaths})
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := string(request)
+	l := w.listings[key]
+	if l == nil || l.nodes[node] || !l.fresh() {
+		l = &listing{nodes: map[*sharedDirs]bool{}, ctx: w.ctx, filtered: sync.OnceValues(func() (fsutil.FS, error) {
+			return fsutil.NewFilterFS(node.dirs[name], &filter)
+		})}
+		w.listings[key] = l
+	}
+	if l.nodes[node] = true; len(l.nodes) >= w.nodes {
+		delete(w.listings, key)
+	}
+	return l, nil
+}
+
+// listing is the result of a walk, as far as it has come. The reader that is ahead of the others moves it on.
+type listing struct {
+	nodes    map[*sharedDirs]bool // those that have requested it; guarded by Walks
+	ctx      context.Context      //nolint:containedctx // see Walks
+	filtered func() (fsutil.FS, error)
+
+	mu    sync.Mutex
+	next  func() (*fstypes.Stat, bool) // nil until the first reader
+	stats []*fstypes.Stat
+	ended time.Time // zero while the walk is not at its end
+	err   error     // why it ended before
+}
+
+func (l *listing) fresh() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended.IsZero() || time.Since(l.ended) < fresh
+}
+
+// at returns an entry; nil at the end.
+func (l *listing) at(i int) (*fstypes.Stat, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.next == nil {
+		l.begin()
+	}
+	for i >= len(l.stats) && l.ended.IsZero() {
+		if stat, ok := l.next(); ok {
+			l.stats = append(l.stats, stat)
+		} else {
+			l.ended = time.Now()
+		}
+	}
+	if i < len(l.stats) {
+		return l.stats[i], nil
+	}
+	return nil, l.err
+}
+
+// begin begins the walk, which ends with the context.
+func (l *listing) begin() {
+	next, stop := iter.Pull(l.walk)
+	over := context.AfterFunc(l.ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		stop()
+	})
+	l.next = func() (*fstypes.Stat, bool) {
+		stat, ok := next()
+		if !ok {
+			over()
+		}
+		return stat, ok
+	}
+}
+
+func (l *listing) walk(yield func(*fstypes.Stat) bool) {
+	fs, err := l.filtered()
+	if err == nil {
+		err = fs.Walk(l.ctx, "/", func(_ string, entry gofs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			if !yield(info.Sys().(*fstypes.Stat)) {
+				return context.Cause(l.ctx)
+			}
+			return nil
+		})
+	}
+	l.err = err
+}
+
+// sharedDirs serves local directories to one node, like the provider of package filesync, with listings that the nodes share.
+type sharedDirs struct {
+	dirs  filesync.StaticDirSource
+	walks *Walks
+}
+
+// Register implements session.Attachable.
+func (d *sharedDirs) Register(server *grpc.Server) { filesync.RegisterFileSyncServer(server, d) }
+
+// DiffCopy implements filesync.FileSyncServer.
+func (d *sharedDirs) DiffCopy(stream filesync.FileSync_DiffCopyServer) error {
+	return d.provider().DiffCopy(stream)
+}
+
+// TarStream implements filesync.FileSyncServer.
+func (d *sharedDirs) TarStream(stream filesync.FileSync_TarStreamServer) error {
+	return d.provider().TarStream(stream)
+}
+
+// provider returns the server of one request.
+func (d *sharedDirs) provider() filesync.FileSyncServer {
+	r := &request{sharedDirs: d}
+	return filesync.NewFSSyncProvider(r, r.share).(filesync.FileSyncServer)
+}
+
+// request is one request of a node. It is also the directory that the request is for.
+type request struct {
+	*sharedDirs
+	fsutil.FS // without the files that are not requested
+	listing   *listing
+}
+
+// LookupDir implements filesync.DirSource.
+func (r *request) LookupDir(name string) (fsutil.FS, bool) {
+	_, ok := r.dirs[name]
+	return r, ok
+}
+
+// share takes the patterns from the request, and applies them to the directory.
+func (r *request) share(name string, filter *fsutil.FilterOpt) (err error) {
+	if r.listing, err = r.walks.listing(r.sharedDirs, name, *filter); err != nil {
+		return err
+	}
+	*filter = fsutil.FilterOpt{}
+	r.FS, err = r.listing.filtered()
+	return err
+}
+
+// Walk walks over all of the listing, as fsutil.Send requests it. An entry copies what it returns of itself.
+func (r *request) Walk(ctx context.Context, _ string, fn gofs.WalkDirFunc) error {
+	for i := 0; ctx.Err() == nil; i++ {
+		stat, err := r.listing.at(i)
+		if stat == nil {
+			return err
+		}
+		if err := fn(stat.Path, &fsutil.DirEntryInfo{Stat: stat}, nil); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
