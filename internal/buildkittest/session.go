@@ -13,7 +13,7 @@ import (
 )
 
 // Serve implements solve.Solver. The builder's end of the session is gone when it returns.
-func (b *Builder) Serve(ctx context.Context, s *session.Session) error {
+func (b *Builder) Serve(ctx context.Context, run func(context.Context, session.Dialer) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.life, cancel)() //nolint:contextcheck // of the builder
@@ -23,7 +23,7 @@ func (b *Builder) Serve(ctx context.Context, s *session.Session) error {
 	var handling sync.WaitGroup
 	defer handling.Wait()
 	defer end()
-	return s.Run(ctx, func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
+	return run(ctx, func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
 		handling.Add(1)
 		return testutil.TestStream(func(_ context.Context, conn net.Conn, meta map[string][]string) error {
 			defer handling.Done()
@@ -45,7 +45,7 @@ func (j *job) ask(ctx context.Context, do func(session.Caller) error) error {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = j.builder.Serve(context.WithoutCancel(ctx), own)
+		_ = j.builder.Serve(context.WithoutCancel(ctx), own.Run)
 	}()
 	defer func() {
 		_ = own.Close()

@@ -132,8 +132,8 @@ func TestABuildLeavesNothingBehind(t *testing.T) {
 // deaf is a builder that never accepts a session, like one whose connection hangs.
 type deaf struct{ *buildkittest.Builder }
 
-func (deaf) Serve(ctx context.Context, s *session.Session) error {
-	return s.Run(ctx, func(ctx context.Context, _ string, _ map[string][]string) (net.Conn, error) {
+func (deaf) Serve(ctx context.Context, run func(context.Context, session.Dialer) error) error {
+	return run(ctx, func(ctx context.Context, _ string, _ map[string][]string) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
 	})
@@ -171,4 +171,6 @@ func TestAContextThatCannotBeServedStopsTheBuildAndSaysWhy(t *testing.T) {
 // unserved is a builder that refuses the session of the context.
 type unserved struct{ *buildkittest.Builder }
 
-func (unserved) Serve(context.Context, *session.Session) error { return errors.New("no session today") }
+func (unserved) Serve(context.Context, func(context.Context, session.Dialer) error) error {
+	return errors.New("no session today")
+}

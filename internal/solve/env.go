@@ -23,8 +23,8 @@ import (
 type Solver interface {
 	// Build is the method of client.Client: it runs fn as a frontend and exports the result of fn. It closes status.
 	Build(ctx context.Context, opt client.SolveOpt, product string, fn gateway.BuildFunc, status chan *client.SolveStatus) (*client.SolveResponse, error)
-	// Serve offers a session to the daemon until ctx is done or the session is closed.
-	Serve(ctx context.Context, s *session.Session) error
+	// Serve serves a session to the daemon: it calls run with ctx and a dialer.
+	Serve(ctx context.Context, run func(context.Context, session.Dialer) error) error
 }
 
 // Node is a builder's node as a build needs it.

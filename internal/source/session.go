@@ -16,9 +16,10 @@ import (
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
 )
 
-// Server offers a session to a builder until ctx is done or the session is closed.
+// Server serves sessions to a builder.
 type Server interface {
-	Serve(ctx context.Context, s *session.Session) error
+	// Serve calls run with ctx and a dialer of the builder.
+	Serve(ctx context.Context, run func(context.Context, session.Dialer) error) error
 }
 
 // ServeOptions say how the local directories are served.
@@ -35,26 +36,27 @@ type ServeOptions struct {
 // Serve serves the local directories to all solves of a builder until stop is called, and returns the ID of their session. It calls broken
 // if the session ends before, with the reason if there is one.
 func (s Source) Serve(ctx context.Context, broken func(error), to Server, opt ServeOptions) (id string, stop func(), err error) {
-	shared, err := s.session(ctx, opt)
+	dirs, err := s.directories(opt)
 	if err != nil {
 		return "", nil, err
 	}
+	session := newOffer(s.sharedKey(opt.Client), dirs)
 	serveCtx, end := context.WithCancel(context.WithoutCancel(ctx)) // it outlives a cancelled build's solves, so that they end in order
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		// An error that ends a session after its build is ignored.
-		if err := to.Serve(serveCtx, shared); serveCtx.Err() == nil {
+		if err := to.Serve(serveCtx, session.run); serveCtx.Err() == nil {
 			broken(err)
 		}
 	})
-	return shared.ID(), func() {
-		end() // first: closing a session waits until it is connected
-		_ = shared.Close()
+	return session.id, func() {
+		end()
 		serving.Wait()
 	}, nil
 }
 
-func (s Source) session(ctx context.Context, opt ServeOptions) (*session.Session, error) {
+// directories returns the service of the local directories.
+func (s Source) directories(opt ServeOptions) (session.Attachable, error) {
 	dirs := filesync.StaticDirSource{}
 	for name, dir := range s.Dirs {
 		fs, err := fsutil.NewFS(dir)
@@ -73,16 +75,10 @@ func (s Source) session(ctx context.Context, opt ServeOptions) (*session.Session
 			return nil, fmt.Errorf("cannot read %q: %w", dir, err)
 		}
 	}
-	shared, err := session.NewSession(ctx, s.sharedKey(opt.Client))
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a session for the build context: %w", err)
+	if opt.Walks != nil {
+		return &sharedDirs{dirs, opt.Walks}, nil
 	}
-	if opt.Walks == nil {
-		shared.Allow(filesync.NewFSSyncProvider(dirs))
-	} else {
-		shared.Allow(&sharedDirs{dirs, opt.Walks})
-	}
-	return shared, nil
+	return filesync.NewFSSyncProvider(dirs), nil
 }
 
 // Attachables returns the source's services in a solve's own session: the spooled context.

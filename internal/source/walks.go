@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	gofs "io/fs"
 	"iter"
@@ -62,11 +63,11 @@ type listing struct {
 	ctx      context.Context      //nolint:containedctx // see Walks
 	filtered func() (fsutil.FS, error)
 
-	mu    sync.Mutex
-	next  func() (*fstypes.Stat, bool) // nil until the first reader
-	stats []*fstypes.Stat
-	ended time.Time // zero while the walk is not at its end
-	err   error     // why it ended before
+	mu      sync.Mutex
+	next    func() (*fstypes.Stat, bool) // nil until the first reader
+	entries []byte                       // encoded, each after its length, so that they take little memory
+	ended   time.Time                    // zero while the walk is not at its end
+	err     error                        // why it ended before
 }
 
 func (l *listing) fresh() bool {
@@ -75,24 +76,38 @@ func (l *listing) fresh() bool {
 	return l.ended.IsZero() || time.Since(l.ended) < fresh
 }
 
-// at returns an entry; nil at the end.
-func (l *listing) at(i int) (*fstypes.Stat, error) {
+// at returns the entry at an offset and the offset of the following one, which is zero at the end.
+func (l *listing) at(offset int) (stat *fstypes.Stat, following int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.next == nil {
 		l.begin()
 	}
-	for i >= len(l.stats) && l.ended.IsZero() {
-		if stat, ok := l.next(); ok {
-			l.stats = append(l.stats, stat)
-		} else {
-			l.ended = time.Now()
-		}
+	if offset == len(l.entries) && l.ended.IsZero() {
+		l.read()
 	}
-	if i < len(l.stats) {
-		return l.stats[i], nil
+	if offset == len(l.entries) {
+		return nil, 0, l.err
 	}
-	return nil, l.err
+	length, n := binary.Uvarint(l.entries[offset:])
+	offset, following = offset+n, offset+n+int(length)
+	stat = &fstypes.Stat{}
+	return stat, following, stat.UnmarshalVT(l.entries[offset:following])
+}
+
+// read reads the next entry.
+func (l *listing) read() {
+	stat, ok := l.next()
+	if !ok {
+		l.ended = time.Now()
+		return
+	}
+	encoded, err := stat.MarshalVT()
+	if err != nil {
+		l.ended, l.err = time.Now(), err
+		return
+	}
+	l.entries = append(binary.AppendUvarint(l.entries, uint64(len(encoded))), encoded...)
 }
 
 // begin begins the walk, which ends with the context.
@@ -180,16 +195,17 @@ func (r *request) share(name string, filter *fsutil.FilterOpt) (err error) {
 	return err
 }
 
-// Walk walks over all of the listing, as fsutil.Send requests it. An entry copies what it returns of itself.
+// Walk walks over all of the listing, as fsutil.Send requests it.
 func (r *request) Walk(ctx context.Context, _ string, fn gofs.WalkDirFunc) error {
-	for i := 0; ctx.Err() == nil; i++ {
-		stat, err := r.listing.at(i)
-		if stat == nil {
+	for offset := 0; ctx.Err() == nil; {
+		stat, following, err := r.listing.at(offset)
+		if err != nil || following == 0 {
 			return err
 		}
 		if err := fn(stat.Path, &fsutil.DirEntryInfo{Stat: stat}, nil); err != nil {
 			return err
 		}
+		offset = following
 	}
 	return context.Cause(ctx)
 }

@@ -251,7 +251,7 @@ func TestAWalkEndsWithTheBuild(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	all[0].walks.ctx = ctx
 	r := asked(t, all[0])
-	if stat, err := r.listing.at(0); stat == nil {
+	if _, _, err := r.listing.at(0); err != nil {
 		t.Fatal(err)
 	}
 	cancel()

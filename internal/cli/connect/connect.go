@@ -87,8 +87,8 @@ func newRegistry(w *cli.Env, info engine.Info, note func(string)) *manifest.Clie
 type solver struct{ *client.Client }
 
 // Serve implements solve.Solver.
-func (s solver) Serve(ctx context.Context, sess *session.Session) error {
-	return sess.Run(ctx, grpchijack.Dialer(s.ControlClient()))
+func (s solver) Serve(ctx context.Context, run func(context.Context, session.Dialer) error) error {
+	return run(ctx, grpchijack.Dialer(s.ControlClient()))
 }
 
 // installEmulators makes the engine's kernel run the platforms of opt, as far as the engine permits it.
