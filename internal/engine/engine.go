@@ -17,8 +17,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/client"
@@ -86,7 +88,7 @@ func failed(ctx context.Context, op string, err error) error {
 	if errors.Is(err, ErrUnreachable) {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	if client.IsErrConnectionFailed(err) {
+	if client.IsErrConnectionFailed(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
 		return fmt.Errorf("%w: %s: %w", ErrUnreachable, op, err)
 	}
 	return fmt.Errorf("%s: %w", op, err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 
@@ -99,6 +100,9 @@ func (l *leftovers) open() error {
 	return nil
 }
 
+// settling is how long a record stays after its last change: an engine may still be about to do what a killed process asked of it last.
+const settling = time.Minute
+
 // sweep removes from the engine what processes that have ended have left there.
 func (e *Engine) sweep(ctx context.Context, info Info) {
 	if e.left.dir == "" {
@@ -115,7 +119,7 @@ func (e *Engine) sweep(ctx context.Context, info Info) {
 				}
 			}
 		}
-		if rest == 0 {
+		if info, err := os.Stat(file); rest == 0 && err == nil && time.Since(info.ModTime()) > settling {
 			_ = os.Remove(file)
 		}
 	})

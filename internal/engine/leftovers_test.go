@@ -4,8 +4,10 @@ package engine_test
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
@@ -56,19 +58,34 @@ func TestWhatAKilledCommandHasLeftIsRemovedByTheNext(t *testing.T) {
 	stays()
 	killed.Temporary(t.Context(), engine.AnImage, "mine:temporary")
 	killed.Temporary(t.Context(), engine.Nameless, "sha256:3") // it has got a name
-	killed.Temporary(t.Context(), engine.AContainer, "was never made")
+	killed.Temporary(t.Context(), engine.AContainer, "late")
 	left := thatIsKilled(t, records)
+	sweeps := func(api client.APIClient) {
+		t.Helper()
+		next := engine.New(api)
+		next.RecordLeftovers(left)
+		if _, err := next.Info(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweeps(api)
+	create("late") // the engine did it after the next command
+	sweeps(api)
+	if fake.Named("late") != nil {
+		t.Error("what the engine did late is left")
+	}
+	for _, name := range entries(t, left) {
+		if err := os.Chtimes(filepath.Join(left, name), time.Time{}, time.Now().Add(-2*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	other := &enginetest.Engine{Info: system.Info{ID: "another engine"}}
 	for _, one := range []struct {
 		api   client.APIClient
 		files int
 	}{{other.Start(t), 1}, {api, 0}} {
-		next := engine.New(one.api)
-		next.RecordLeftovers(left)
-		if _, err := next.Info(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		sweeps(one.api)
 		if names := entries(t, left); len(names) != one.files {
 			t.Errorf("the records are %v", names)
 		}

@@ -34,12 +34,18 @@ func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error 
 	case ctx.Err() != nil:
 		return fmt.Errorf("load: %w", context.Cause(ctx))
 	case writeErr != nil && !errors.Is(writeErr, errNotRead) && !errors.Is(writeErr, io.ErrClosedPipe):
-		return fmt.Errorf("load: %w", writeErr)
+		return fmt.Errorf("load: %w", &SourceError{writeErr})
 	case err != nil:
 		return failed(ctx, "load", err)
 	}
 	return nil
 }
+
+// SourceError means that what an engine should load could not be read. The engine has no part in it.
+type SourceError struct{ Err error }
+
+func (e *SourceError) Error() string { return e.Err.Error() }
+func (e *SourceError) Unwrap() error { return e.Err }
 
 // errNotRead is the error of a write after the engine has stopped reading.
 var errNotRead = errors.New("the engine has stopped reading")

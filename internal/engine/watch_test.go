@@ -38,6 +38,10 @@ var waits = map[string]func(context.Context, *engine.Engine) error{
 		_, _, err := e.InspectContainer(ctx, "x")
 		return err
 	},
+	"LastEnd": func(ctx context.Context, e *engine.Engine) error {
+		_, _, err := e.LastEnd(ctx, container.InspectResponse{ID: "x", State: &container.State{StartedAt: "2026-11-30T08:00:00Z"}})
+		return err
+	},
 	"ListContainers":   func(ctx context.Context, e *engine.Engine) error { _, err := e.ListContainers(ctx, "x"); return err },
 	"Logs":             func(ctx context.Context, e *engine.Engine) error { _, err := e.Logs(ctx, "x", 1); return err },
 	"StartContainer":   func(ctx context.Context, e *engine.Engine) error { return e.StartContainer(ctx, "x") },

@@ -53,7 +53,7 @@ func Open(ctx context.Context, env Env) (t *Tester, done func(), err error) {
 	}
 	return &Tester{env, runner}, func() {
 		if err := runner.Close(ctx); err != nil {
-			env.Progress.Note(diag.Warningf("the tested images are still on the engine: %v", err))
+			env.Progress.Note(diag.Warningf("the tested images may be on the engine until the next command removes them: %v", err))
 		}
 	}, nil
 }

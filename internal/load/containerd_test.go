@@ -134,10 +134,27 @@ func TestContentThatTheEngineLosesIsSent(t *testing.T) {
 func TestAnEngineThatRefusesTwiceIsQuotedTwice(t *testing.T) {
 	w := newWorld(t, true)
 	w.load(w.request(w.app("1"), "app"))
-	w.fake.Store.Refuse = func([]string) error { return errors.New("no space left on device") }
+	w.fake.Store.Refuse = func([]string) error { return errors.New("something is missing") }
 	_, err := load.Load(t.Context(), w.eng, w.request(w.app("2"), "app"))
-	if err == nil || strings.Count(err.Error(), "no space left on device") != 2 || len(w.fake.Store.Loads) != 3 {
+	if err == nil || strings.Count(err.Error(), "something is missing") != 2 || len(w.fake.Store.Loads) != 3 {
 		t.Errorf("%d streams: %v", len(w.fake.Store.Loads), err)
+	}
+}
+
+func TestWhatMoreContentCannotMendIsTriedOnce(t *testing.T) {
+	for what, spoil := range map[string]func(w *world, req *load.Request){
+		"no space left on device": func(w *world, _ *load.Request) {
+			w.fake.Store.Refuse = func([]string) error { return errors.New("no space left on device") }
+		},
+		"the registry is gone": func(w *world, req *load.Request) { req.Blobs = failing{w.Store, digest.FromString("arm64 2")} },
+	} {
+		w := newWorld(t, true)
+		w.load(w.request(w.app("1"), "app"))
+		req := w.request(w.app("2"), "app")
+		spoil(w, &req)
+		if _, err := load.Load(t.Context(), w.eng, req); err == nil || strings.Count(err.Error(), what) != 1 || strings.Contains(err.Error(), "the first attempt") {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

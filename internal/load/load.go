@@ -167,7 +167,7 @@ func (s *Staged) Abort(ctx context.Context) {
 	defer cancel()
 	for _, one := range s.sent {
 		if err := s.engine.RemoveNameless(ctx, one.id.String()); err != nil { // a name may have been moved to it, here or by another program
-			s.warn(diag.Warningf("image %s is left on the engine at %q without a name: %v", one.id, s.engine.Host(), err))
+			s.warn(diag.Warningf("image %s may be on the engine at %q without a name until the next command removes it: %v", one.id, s.engine.Host(), err))
 			continue
 		}
 		one.gone()
@@ -270,5 +270,7 @@ func retried(ctx context.Context, spared bool, try func(spare bool) error) error
 
 // mayRetry reports whether a load with more content may succeed after this error.
 func mayRetry(ctx context.Context, err error) bool {
-	return err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrUnreachable)
+	_, full := errors.AsType[*engine.FullError](err)
+	_, source := errors.AsType[*engine.SourceError](err)
+	return err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrUnreachable) && !full && !source
 }

@@ -237,10 +237,10 @@ func (e *Engine) list(w http.ResponseWriter, r *http.Request) {
 
 func (e *Engine) inspect(w http.ResponseWriter, _ *http.Request, c *Container) {
 	reply(w, 200, container.InspectResponse{
-		ID: c.ID, Name: "/" + c.Name, Image: c.image, Config: c.Config, HostConfig: c.HostConfig,
+		ID: c.ID, Name: "/" + c.Name, Image: c.image, Config: c.Config, HostConfig: c.HostConfig, RestartCount: c.RestartCount,
 		State: &container.State{
 			Status: c.Status, Running: c.Status == container.StateRunning,
-			Paused: c.Status == container.StatePaused, ExitCode: c.ExitCode,
+			Paused: c.Status == container.StatePaused, ExitCode: c.ExitCode, StartedAt: c.StartedAt,
 		},
 	})
 }

@@ -35,6 +35,9 @@ type Container struct {
 	ExitCode   int
 	Archives   [][]byte // tar archives that were copied in
 	Starts     int
+	// RestartCount and StartedAt are what the engine says of a container that it has started again by itself.
+	RestartCount int
+	StartedAt    string
 
 	image          string        // ID
 	started, ended chan struct{} // closed at the first start and the end of a one-shot process
