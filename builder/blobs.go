@@ -11,6 +11,8 @@ import (
 	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/moby/buildkit/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Blobs reads the content store of a builder's BuildKit, which BuildKit serves on the connection that
@@ -41,8 +43,12 @@ func (b Blobs) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClos
 	return r, nil
 }
 
+// blobError leaves a broken connection the code by which callers recognize it.
 func blobError(desc ocispecs.Descriptor, err error) error {
-	return fmt.Errorf("read %s from the builder: %w", desc.Digest, errgrpc.ToNative(err))
+	if status.Code(err) != codes.Unavailable {
+		err = errgrpc.ToNative(err)
+	}
+	return fmt.Errorf("read %s from the builder: %w", desc.Digest, err)
 }
 
 // blobReader reads a stream of messages as a stream of bytes.

@@ -108,6 +108,9 @@ func (n *Node) probe(ctx context.Context, ps ...platform.Platform) (emulation.St
 	return probe.Solve(ctx, n.Client, n.Platforms, ps...)
 }
 
+// ErrOutOfMemory means that a BuildKit was killed because its memory did not suffice.
+var ErrOutOfMemory = errors.New("its container ran out of memory")
+
 // Why returns why the connection broke, as far as the node knows.
 func (n *Node) Why(ctx context.Context) error {
 	why := errors.New("the connection broke")

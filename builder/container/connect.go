@@ -91,6 +91,7 @@ func (k *reconciler) node(have observed, l *link.Link) *Node {
 		HostChosen: have.Settings.Chosen == chosenByFlag || k.spec.Options[optNetwork] == hostNetwork,
 		NCPU:       k.info.NCPU,
 		target:     k.target(have),
+		restarts:   have.Restarts,
 		link:       l,
 	}
 	if n.Network == hostNetwork && !have.Image.Bridge {

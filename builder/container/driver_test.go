@@ -3,8 +3,11 @@ package container
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 
@@ -35,15 +38,27 @@ func TestTheDriversNodeHasTheAbilitiesOfAnEngine(t *testing.T) {
 	if disk, err := n.Disk.Disk(t.Context()); err != nil || disk.Total != 1000<<10 {
 		t.Errorf("its disk is %+v, %v", disk, err)
 	}
+	start := time.Now().Format(time.RFC3339Nano)
+	w.fake.Answer = func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/events" {
+			return false
+		}
+		if r.URL.Query().Get("until") == "" || !strings.Contains(r.URL.Query().Get("filters"), w.only(t).ID) {
+			t.Errorf("the engine is asked for %s", r.URL)
+		}
+		_, _ = io.WriteString(rw, `{"Type":"container","Action":"oom"}{"Type":"container","Action":"die","Actor":{"Attributes":{"exitCode":"137"}}}`)
+		return true
+	}
 	for why, change := range map[string]func(*enginetest.Container){
 		"the connection broke; BuildKit answers again": func(*enginetest.Container) {},
 		"its container ended with status":              func(c *enginetest.Container) { c.Status, c.ExitCode = container.StateExited, 3 },
+		builder.ErrOutOfMemory.Error():                 func(c *enginetest.Container) { c.RestartCount, c.StartedAt = 1, start },
 	} {
 		w.fake.Set(w.only(t).ID, change)
 		if err := n.Why(t.Context()); err == nil || !strings.Contains(err.Error(), `builder "b" was lost during the build: `+why) {
 			t.Errorf("%s: %v", why, err)
 		}
-		w.fake.Set(w.only(t).ID, func(c *enginetest.Container) { c.Status = container.StateRunning })
+		w.fake.Set(w.only(t).ID, func(c *enginetest.Container) { c.Status, c.RestartCount = container.StateRunning, 0 })
 	}
 	manage(t, w, d, n.Endpoint)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // lost returns why the connection to a node broke; gRPC reports only that it did ("EOF").
@@ -18,15 +20,29 @@ func (n *Node) lost(ctx context.Context) error {
 		return err
 	case !found:
 		return errors.New("its container was removed")
-	case c.State != nil && c.State.OOMKilled:
-		return errors.New("its container ran out of memory")
-	case c.State != nil && !c.State.Running:
-		return fmt.Errorf("its container ended with status %d", c.State.ExitCode)
+	case stopped(c):
+		return ending(c.State.ExitCode, c.State.OOMKilled)
+	case c.RestartCount > n.restarts:
+		if end, known, err := n.target.eng.LastEnd(ctx, c); known && err == nil {
+			return ending(end.ExitCode, end.OutOfMemory)
+		}
 	}
 	return n.link.Why(ctx)
 }
 
-// ended observes the container until it has ended, for a second at most: the engine notices the end a
+// stopped reports whether a container does not run, or is about to be started again by the engine.
+func stopped(c container.InspectResponse) bool {
+	return c.State != nil && (!c.State.Running || c.State.Restarting)
+}
+
+func ending(exitCode int, outOfMemory bool) error {
+	if outOfMemory {
+		return builder.ErrOutOfMemory
+	}
+	return fmt.Errorf("its container ended with status %d", exitCode)
+}
+
+// ended observes the container until it has ended, or has been started again, for a second at most: the engine notices the end a
 // little later than this program. An engine that was killed may take that long to start.
 func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -42,7 +58,7 @@ func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bo
 			return c, true, nil // the last observation
 		}
 		c, found = now, ok
-		if err != nil || !found || c.State == nil || !c.State.Running {
+		if err != nil || !found || stopped(c) || c.RestartCount > n.restarts {
 			return c, found, err
 		}
 		select {

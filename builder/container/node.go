@@ -32,8 +32,9 @@ type Node struct {
 	NCPU       int      // CPUs of the engine
 	Warnings   []string // what a user should know at each build
 
-	target target
-	link   *link.Link
+	target   target
+	restarts int // how often the engine had restarted it by itself
+	link     *link.Link
 }
 
 // Client returns the connection to the node's BuildKit. It is one connection, shared by all callers and

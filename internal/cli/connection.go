@@ -23,11 +23,16 @@ func (c *Connection) Explained(ctx context.Context, err error) error {
 		return err
 	}
 	n := c.Nodes[0]
+	why := n.Why(ctx)
+	if errors.Is(why, builder.ErrOutOfMemory) {
+		return &Hinted{Err: why, Hint: "build fewer platforms at once with --jobs 1, give the builder more memory with --driver-opt memory=… if that is its limit,\n" +
+			"      or give the engine's machine more memory"}
+	}
 	hint := "run the build again: it starts the builder, whose cache has the finished steps; with --jobs, it builds fewer platforms at once"
 	if n.Shell == nil { // somebody else starts it
 		hint = "run the build again when it answers: its cache has the finished steps"
 	}
-	return &Hinted{Err: n.Why(ctx), Hint: hint}
+	return &Hinted{Err: why, Hint: hint}
 }
 
 // brokenConnection reports whether an error is about the connection to BuildKit and not about the build.

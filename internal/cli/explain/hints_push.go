@@ -29,5 +29,5 @@ func memoryHint(err error) string {
 		return ""
 	}
 	return "the step's process was killed, most likely because the memory did not suffice: build fewer platforms at once with --jobs 1,\n" +
-		"      raise the limit of --resource memory=… if there is one, or give the engine's machine more memory"
+		"      raise the limit of --resource memory=… or --driver-opt memory=… if there is one, or give the engine's machine more memory"
 }
