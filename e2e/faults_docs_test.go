@@ -28,11 +28,19 @@ var (
 	builderDiskFull = outcome{"full disk of the builder", "no space left on device", "fails with status 1; no tag moves"}
 	stepOutOfMemory = outcome{"step out of memory", "more memory", "fails with status 1; no tag moves"}
 	engineGone      = outcome{"engine gone in a step or in the export", "ERROR: ", "fails with status 1; no tag moves, and the builder ends the steps"}
-	builderKilled   = outcome{"buildkitd killed in a step or in the export, also for lack of memory", "ERROR: ", "fails with status 1; the next build starts the builder"}
+	engineDiskFull  = outcome{"full disk of the engine that an image is loaded into", "no space left on device", "fails with status 1; no tag moves, nothing of the image stays"}
+
+	clientKilledAtWork = outcome{"SIGKILL of the client in a step, in a test, in the load or before the tags", "", "removes its containers and images from the engine with the next command"}
+	builderKilled      = outcome{"buildkitd killed before the push has ended, or in the load", "its container ended with status 137", "fails with status 1; no tag moves, and the next build starts the builder"}
+	builderKilledLate  = outcome{"buildkitd killed in a test or before the tags", "", "needs no builder any more, and succeeds"}
+	builderOutOfMemory = outcome{"buildkitd out of memory", "its container ran out of memory", "fails with status 1; no tag moves"}
+	engineKilled       = outcome{"engine killed in the push, in the load or in a test", "cannot reach the docker engine", "fails with status 1; no tag moves, and the next command removes what was loaded"}
+	engineKilledLate   = outcome{"engine killed and started again before the tags", "", "moves the tags, names the image on the engine, and succeeds"}
 )
 
 // machineFaults are all of them.
-var machineFaults = []outcome{tokenExpired, loginRevoked, busyForLong, silentUpload, interrupted, clientKilled, clientDiskFull, builderDiskFull, stepOutOfMemory, builderKilled, engineGone}
+var machineFaults = []outcome{tokenExpired, loginRevoked, busyForLong, silentUpload, interrupted, clientKilled, clientDiskFull, builderDiskFull, engineDiskFull, stepOutOfMemory, builderOutOfMemory,
+	builderKilled, builderKilledLate, engineGone, engineKilled, engineKilledLate, clientKilledAtWork}
 
 func TestTheTablesOfQuirksAndFaultsAreInTheDocuments(t *testing.T) {
 	const file = "../docs/registries.md"

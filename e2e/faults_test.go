@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -319,35 +320,6 @@ func TestAStepThatUsesTooMuchMemoryIsNamed(t *testing.T) {
 	s.mustBuild("--push", "-t", repo, s.dockerfile("FROM $BASE", "RUN true"))
 }
 
-func TestABuilderThatIsKilledInAStepOrInTheExportIsNamedAndStartsAgain(t *testing.T) {
-	t.Parallel()
-	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
-	s.ownBuilder()
-	s.mustDocker("multiarch", "builder", "create", "--name", s.builder, "--driver-opt", "network=host")
-	p := s.pushing(t, s.dockerfile("FROM scratch", "ARG TARGETARCH", "COPY Dockerfile /$TARGETARCH"), s.backend())
-	p.builder = s.builder
-	p.succeeds()
-	var came atomic.Bool
-	host, _, _ := strings.Cut(p.repo, "/")
-	for where, build := range map[string]struct {
-		args  []string
-		there func() bool
-	}{
-		"the step":   {[]string{"-t", s.repo(), s.dockerfile("FROM $BASE", "RUN sleep 3611")}, func() bool { return s.runs("sleep 3611") }},
-		"the export": {[]string{"-t", host + "/e2e/" + random(), s.machines()}, came.Load},
-	} {
-		p.faults.Add(faultregistry.Fault{Match: blobPut.match, Do: holding(&came)})
-		running := s.start(call{args: s.buildArgs(append(build.args, "--push")...)})
-		s.eventually(where, func() bool { return build.there() || !running.left() })
-		s.mustDocker("kill", "-s", "KILL", s.containerName())
-		r := running.wait()
-		s.equal("the status, killed in "+where, r.code, 1)
-		s.contains("the error", r.err, builderKilled.sees, s.builder)
-		s.equal("whether the tag is there", s.exists(s.behind(build.args[1]), "latest"), false)
-		p.succeeds()
-	}
-}
-
 func TestAnEngineThatGoesAwayInAStepOrInTheExportIsNamedAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
@@ -364,7 +336,7 @@ func TestAnEngineThatGoesAwayInAStepOrInTheExportIsNamedAndLeavesNothing(t *test
 		"the export": {[]string{"-t", host + "/e2e/" + random(), s.machines()}, came.Load},
 	} {
 		p.faults.Add(faultregistry.Fault{Match: blobPut.match, Do: holding(&came)})
-		engine, kill := s.proxiedEngine(new(atomic.Int64))
+		engine, kill := s.proxiedEngine(io.Discard)
 		running := s.start(call{args: s.buildArgs(append(build.args, "--push")...), env: []string{"DOCKER_HOST=" + engine}})
 		s.eventually(where, func() bool { return build.there() || !running.left() })
 		kill()

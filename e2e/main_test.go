@@ -10,8 +10,8 @@
 // file that e2e/env/up.sh leaves. A story that lacks something is skipped with the reason; with MULTIARCH_E2E_REQUIRED=1 it
 // fails.
 //
-// Most stories of a run share a builder on each engine. Those that change a builder have one of their own, and those that remove
-// the kernel's emulators run before all others.
+// Most stories of a run share a builder on each engine. Those that change a builder have one of their own, those that kill or fill an engine
+// have an engine of their own, and those that remove the kernel's emulators run before all others.
 package e2e
 
 import (

@@ -118,7 +118,7 @@ func TestUnchangedFilesAreNotSentAgainToAnyNode(t *testing.T) {
 	for name, d := range map[string]*testenv.Daemon{"first": own, "second": arm} {
 		through := *s
 		through.host = d.Address()
-		host, _ := through.proxiedEngine(&sent)
+		host, _ := through.proxiedEngine(counter{&sent})
 		s.node(name, append(remoteDriver(), "--platform", map[string]string{"first": "linux/amd64", "second": "linux/arm64"}[name], host)...)
 	}
 	dir := s.folder(files{"Dockerfile": "FROM scratch\nCOPY . /\n", "big": noise(8 << 20), "small": "1"})

@@ -63,13 +63,13 @@ func (s *story) behind(repo string) string {
 func (s *story) countingEngine() (host string, sent func() int64) {
 	s.Helper()
 	bytes := new(atomic.Int64)
-	host, _ = s.proxiedEngine(bytes)
+	host, _ = s.proxiedEngine(counter{bytes})
 	return host, bytes.Load
 }
 
-// proxiedEngine is the engine behind a proxy, which adds the bytes that go to the engine to sent; host is for DOCKER_HOST. kill closes all
-// connections, and no other is accepted.
-func (s *story) proxiedEngine(sent *atomic.Int64) (host string, kill func()) {
+// proxiedEngine is the engine behind a proxy, which writes a copy of the bytes that go to the engine to seen before it passes them on; host is
+// for DOCKER_HOST. kill closes all connections, and no other is accepted.
+func (s *story) proxiedEngine(seen io.Writer) (host string, kill func()) {
 	s.Helper()
 	scheme, address, _ := strings.Cut(s.host, "://")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,21 +96,21 @@ func (s *story) proxiedEngine(sent *atomic.Int64) (host string, kill func()) {
 			}
 			all.Store(client, nil)
 			all.Store(engine, nil)
-			go relay(client, engine, sent)
+			go relay(client, engine, seen)
 		}
 	}()
 	return "tcp://" + listener.Addr().String(), kill
 }
 
 // relay copies both ways until both sides have ended; each side may end its sending first.
-func relay(client, engine net.Conn, sent *atomic.Int64) {
+func relay(client, engine net.Conn, seen io.Writer) {
 	back := make(chan struct{})
 	go func() {
 		defer close(back)
 		_, _ = io.Copy(client, engine)
 		closeWrite(client)
 	}()
-	_, _ = io.Copy(engine, io.TeeReader(client, counter{sent}))
+	_, _ = io.Copy(engine, io.TeeReader(client, seen))
 	closeWrite(engine)
 	<-back
 	_, _ = client.Close(), engine.Close()
@@ -128,6 +128,23 @@ func (c counter) Write(p []byte) (int, error) {
 	c.n.Add(int64(len(p)))
 	return len(p), nil
 }
+
+// pause is a writer that takes so many bytes, and waits before it takes the rest.
+type pause struct {
+	after int64
+	taken atomic.Int64
+	until chan struct{}
+}
+
+func (p *pause) Write(b []byte) (int, error) {
+	if p.taken.Add(int64(len(b))) > p.after {
+		<-p.until
+	}
+	return len(b), nil
+}
+
+// waits reports whether it has taken as much as it takes.
+func (p *pause) waits() bool { return p.taken.Load() > p.after }
 
 func sum(text string) [32]byte { return sha256.Sum256([]byte(text)) }
 

@@ -18,6 +18,7 @@ own_down() {
   mapfile -t nodes < <(leftovers "$STATE/nodes/") # of tests that were killed
   end "${nodes[@]}"
   for name in classic containerd; do engine_stop "$name"; done
+  cgroup_end "$(cgroup own)-*" # of tests that were killed
   stop registry
   stop ssh
   unmount_all "$STATE"

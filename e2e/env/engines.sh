@@ -29,18 +29,25 @@ engine_start() {
 
 # engine_stop ends the daemon, and also what a killed one left: its containerd, its shims and everything in its cgroup.
 engine_stop() {
-  local dir=$STATE/$1 host pids cgroups
+  local dir=$STATE/$1 host pids
   host=$(engine_host "$1")
-  cgroups=(/sys/fs/cgroup/{,*/}"$(cgroup "$1")")
   if running "$1"; then docker -H "$host" ps -q | xargs -r docker -H "$host" kill >/dev/null || true; fi
   stop "$1"
   mapfile -t pids < <(leftovers "$dir/")
   end "${pids[@]}"
+  cgroup_end "$(cgroup "$1")"
+  unmount_all "$dir"
+  rm -rf "$dir/exec" "$dir"/docker.{sock,pid}
+}
+
+# cgroup_end PATTERN ends everything in these control groups, and removes them.
+cgroup_end() {
+  local pids cgroups
+  # shellcheck disable=SC2206 # it is a pattern
+  cgroups=(/sys/fs/cgroup/{,*/}$1)
   mapfile -t pids < <(find "${cgroups[@]}" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u || true)
   [ ${#pids[@]} -eq 0 ] || kill -9 "${pids[@]}" 2>/dev/null || true
   find "${cgroups[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || true
-  unmount_all "$dir"
-  rm -rf "$dir/exec" "$dir"/docker.{sock,pid}
 }
 
 # leftovers FOLDER prints the daemons and shims that name the folder on their command line.
