@@ -38,7 +38,7 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 		return err
 	}
 	loaded, present := found.loaded, found.layers(images)
-	complete := len(found.blobs) == len(wanted) && found.holds(images, out)
+	complete := found.complete(wanted, images, out)
 	s.images, s.names = loaded, make([]string, len(loaded))
 	for i, l := range loaded {
 		if !l.Already && len(req.Names) > 0 {
@@ -95,10 +95,10 @@ func (f found) layers(images []image) map[digest.Digest]bool {
 	return has
 }
 
-// holds reports whether the engine has everything that belongs to the images, except those that are left out. An engine that does not list
-// them is taken to have them.
-func (f found) holds(images []image, out map[digest.Digest]bool) bool {
-	return !slices.ContainsFunc(f.children, func(c engine.Child) bool {
+// complete reports whether the engine has all wanted blobs, and everything that belongs to the images, except those that are left out. An
+// engine that does not list the images is taken to have them.
+func (f found) complete(wanted []digest.Digest, images []image, out map[digest.Digest]bool) bool {
+	return len(f.blobs) == len(wanted) && !slices.ContainsFunc(f.children, func(c engine.Child) bool {
 		return !c.Available && !out[c.Digest] && slices.ContainsFunc(images, func(img image) bool { return img.node.Descriptor.Digest == c.Digest })
 	})
 }

@@ -143,7 +143,8 @@ func requireSomewhere(nodes []node, found []emulation.Inspection, ps []platform.
 		return nil
 	}
 	return &cli.Hinted{
-		Err:  fmt.Errorf("no node of builder %q that answers runs %s", nodes[0].Builder, cli.OrNone(platform.FormatAll(missing))),
-		Hint: "docker multiarch emulators install --builder " + nodes[0].Builder + " installs emulators on its engines,\n      and names the command to run where there is no engine",
+		Err: fmt.Errorf("no node of builder %q that answers runs %s", nodes[0].Builder, cli.OrNone(platform.FormatAll(missing))),
+		Hint: "docker multiarch emulators install --builder " + nodes[0].Builder + " installs emulators on its engines,\n" +
+			"      and names the command to run where there is no engine",
 	}
 }
