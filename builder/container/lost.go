@@ -22,7 +22,7 @@ func (n *Node) lost(ctx context.Context) error {
 		return errors.New("its container was removed")
 	case stopped(c):
 		return ending(c.State.ExitCode, c.State.OOMKilled)
-	case c.RestartCount > n.restarts:
+	case c.State != nil && c.RestartCount > n.restarts:
 		if end, known, err := n.target.eng.LastEnd(ctx, c); known && err == nil {
 			return ending(end.ExitCode, end.OutOfMemory)
 		}

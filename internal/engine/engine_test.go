@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -74,6 +75,22 @@ func TestAnEngineThatIsNotThereIsUnreachable(t *testing.T) {
 	}
 	if _, err := e.HasImage(t.Context(), "x"); !errors.Is(err, engine.ErrUnreachable) {
 		t.Errorf("HasImage: %v", err)
+	}
+}
+
+func TestAnEngineThatEndsInTheMiddleOfAnAnswerIsUnreachable(t *testing.T) {
+	fake := &enginetest.Engine{Images: map[string]string{"img": "sha256:1"}}
+	fake.Process = func(*enginetest.Container, []string, io.Reader, io.Writer, io.Writer) int { return 0 }
+	fake.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/wait") {
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	}
+	if _, err := engine.New(fake.Start(t)).Run(t.Context(), engine.RunSpec{Image: "img"}); !errors.Is(err, engine.ErrUnreachable) {
+		t.Errorf("got %v", err)
 	}
 }
 
