@@ -39,8 +39,10 @@ var (
 )
 
 // machineFaults are all of them.
-var machineFaults = []outcome{tokenExpired, loginRevoked, busyForLong, silentUpload, interrupted, clientKilled, clientDiskFull, builderDiskFull, engineDiskFull, stepOutOfMemory, builderOutOfMemory,
-	builderKilled, builderKilledLate, engineGone, engineKilled, engineKilledLate, clientKilledAtWork}
+var machineFaults = []outcome{
+	tokenExpired, loginRevoked, busyForLong, silentUpload, interrupted, clientKilled, clientDiskFull, builderDiskFull, engineDiskFull, stepOutOfMemory, builderOutOfMemory,
+	builderKilled, builderKilledLate, engineGone, engineKilled, engineKilledLate, clientKilledAtWork,
+}
 
 func TestTheTablesOfQuirksAndFaultsAreInTheDocuments(t *testing.T) {
 	const file = "../docs/registries.md"

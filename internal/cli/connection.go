@@ -25,7 +25,7 @@ func (c *Connection) Explained(ctx context.Context, err error) error {
 	n := c.Nodes[0]
 	why := n.Why(ctx)
 	if errors.Is(why, builder.ErrOutOfMemory) {
-		return &Hinted{Err: why, Hint: "build fewer platforms at once with --jobs 1, give the builder more memory with --driver-opt memory=… if that is its limit,\n" +
+		return &Hinted{Err: why, Hint: "build fewer platforms at once with --jobs 1, raise the builder's limit of --driver-opt memory=… if there is one,\n" +
 			"      or give the engine's machine more memory"}
 	}
 	hint := "run the build again: it starts the builder, whose cache has the finished steps; with --jobs, it builds fewer platforms at once"

@@ -39,10 +39,8 @@ func (e *Engine) LastEnd(ctx context.Context, c container.InspectResponse) (end 
 	for {
 		select {
 		case event := <-list.Messages:
-			switch event.Action {
-			case events.ActionOOM:
-				end.OutOfMemory = true
-			case events.ActionDie:
+			end.OutOfMemory = end.OutOfMemory || event.Action == events.ActionOOM
+			if event.Action == events.ActionDie {
 				end.ExitCode, err = strconv.Atoi(event.Actor.Attributes["exitCode"])
 				known = err == nil
 			}
