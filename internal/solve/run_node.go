@@ -60,9 +60,7 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 		return nil, nil, err
 	}
 	f := newFleet(ctx, cancel, t, all, probes)
-	if nodes := distinct(placed); nodes > 1 {
-		f.walks = source.NewWalks(ctx, nodes)
-	}
+	f.walks = source.NewWalks(ctx, distinct(placed))
 	for i, p := range placed {
 		run, err := f.open(p.node)
 		if err != nil {
@@ -223,7 +221,7 @@ type fleet struct {
 	ctx    context.Context //nolint:containedctx // of the build, for nodes that get their first job later
 	cancel context.CancelCauseFunc
 	probes []probe
-	walks  *source.Walks // nil if one node has all jobs
+	walks  *source.Walks
 	// building completes a run for a job that was moved.
 	building func(*nodeRun) *nodeRun
 

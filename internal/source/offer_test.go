@@ -66,7 +66,7 @@ func served(t *testing.T, d *daemon, dir string) (id string, stop func(), broken
 	broken = make(chan error, 1)
 	src := newSource()
 	src.Dirs["context"] = dir
-	id, stop, err := src.Serve(t.Context(), func(err error) { broken <- err }, d, ServeOptions{Client: "me"})
+	id, stop, err := src.Serve(t.Context(), func(err error) { broken <- err }, d, ServeOptions{Client: "me", Walks: NewWalks(t.Context(), 1)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,14 +3,11 @@ package source
 import (
 	"context"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/tonistiigi/fsutil"
-	fstypes "github.com/tonistiigi/fsutil/types"
 
 	// BuildKit's own encoding of messages accepts names of files that are not UTF-8; gRPC's refuses them. The import replaces gRPC's.
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
@@ -29,7 +26,7 @@ type ServeOptions struct {
 	Client string
 	// Omit is the prefix of names of files and directories that are left out of every context.
 	Omit string
-	// Walks are shared with the sessions of other nodes; nil shares nothing.
+	// Walks are shared with the sessions of other nodes.
 	Walks *Walks
 }
 
@@ -59,26 +56,12 @@ func (s Source) Serve(ctx context.Context, broken func(error), to Server, opt Se
 func (s Source) directories(opt ServeOptions) (session.Attachable, error) {
 	dirs := filesync.StaticDirSource{}
 	for name, dir := range s.Dirs {
-		fs, err := fsutil.NewFS(dir)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read %q: %w", dir, err)
-		}
-		// Ownership on the client has no meaning in an image: docker build sends root for all files, and so does this package.
-		dirs[name], err = fsutil.NewFilterFS(fs, &fsutil.FilterOpt{Map: func(name string, st *fstypes.Stat) fsutil.MapResult {
-			if opt.Omit != "" && strings.HasPrefix(filepath.Base(name), opt.Omit) {
-				return fsutil.MapResultExclude
-			}
-			st.Uid, st.Gid = 0, 0
-			return fsutil.MapResultKeep
-		}})
-		if err != nil {
+		var err error
+		if dirs[name], err = fsutil.NewFS(dir); err != nil {
 			return nil, fmt.Errorf("cannot read %q: %w", dir, err)
 		}
 	}
-	if opt.Walks != nil {
-		return &sharedDirs{dirs, opt.Walks}, nil
-	}
-	return filesync.NewFSSyncProvider(dirs), nil
+	return &sharedDirs{dirs, opt.Walks, opt.Omit}, nil
 }
 
 // Attachables returns the source's services in a solve's own session: the spooled context.

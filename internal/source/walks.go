@@ -1,11 +1,15 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	gofs "io/fs"
 	"iter"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +50,7 @@ func (w *Walks) listing(node *sharedDirs, name string, filter fsutil.FilterOpt) 
 	key := string(request)
 	l := w.listings[key]
 	if l == nil || l.nodes[node] || !l.fresh() {
+		filter.Map = node.mapped
 		l = &listing{nodes: map[*sharedDirs]bool{}, ctx: w.ctx, filtered: sync.OnceValues(func() (fsutil.FS, error) {
 			return fsutil.NewFilterFS(node.dirs[name], &filter)
 		})}
@@ -130,7 +135,7 @@ func (l *listing) begin() {
 func (l *listing) walk(yield func(*fstypes.Stat) bool) {
 	fs, err := l.filtered()
 	if err == nil {
-		err = fs.Walk(l.ctx, "/", func(_ string, entry gofs.DirEntry, err error) error {
+		err = fsutil.WithHardlinkReset(fs).Walk(l.ctx, "/", func(_ string, entry gofs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -151,6 +156,20 @@ func (l *listing) walk(yield func(*fstypes.Stat) bool) {
 type sharedDirs struct {
 	dirs  filesync.StaticDirSource
 	walks *Walks
+	omit  string // see ServeOptions
+}
+
+// mapped leaves out what is to be omitted, and changes the owner of the rest. Ownership on the client has no meaning in an image: docker
+// build sends root for all files, and so does this package.
+func (d *sharedDirs) mapped(path string, stat *fstypes.Stat) fsutil.MapResult {
+	if d.omit != "" && strings.HasPrefix(filepath.Base(path), d.omit) {
+		if gofs.FileMode(stat.Mode).IsDir() {
+			return fsutil.MapResultSkipDir
+		}
+		return fsutil.MapResultExclude
+	}
+	stat.Uid, stat.Gid = 0, 0
+	return fsutil.MapResultKeep
 }
 
 // Register implements session.Attachable.
@@ -158,18 +177,16 @@ func (d *sharedDirs) Register(server *grpc.Server) { filesync.RegisterFileSyncSe
 
 // DiffCopy implements filesync.FileSyncServer.
 func (d *sharedDirs) DiffCopy(stream filesync.FileSync_DiffCopyServer) error {
-	return d.provider().DiffCopy(stream)
+	r := &request{sharedDirs: d}
+	if err := r.provider().DiffCopy(stream); !errors.Is(err, errRead) {
+		return err
+	}
+	return fsutil.Send(stream.Context(), stream, r, nil)
 }
 
 // TarStream implements filesync.FileSyncServer.
 func (d *sharedDirs) TarStream(stream filesync.FileSync_TarStreamServer) error {
-	return d.provider().TarStream(stream)
-}
-
-// provider returns the server of one request.
-func (d *sharedDirs) provider() filesync.FileSyncServer {
-	r := &request{sharedDirs: d}
-	return filesync.NewFSSyncProvider(r, r.share).(filesync.FileSyncServer)
+	return (&request{sharedDirs: d}).provider().TarStream(stream)
 }
 
 // request is one request of a node. It is also the directory that the request is for.
@@ -179,20 +196,17 @@ type request struct {
 	listing   *listing
 }
 
-// LookupDir implements filesync.DirSource.
-func (r *request) LookupDir(name string) (fsutil.FS, bool) {
-	_, ok := r.dirs[name]
-	return r, ok
-}
+// errRead says that a request was read and not answered.
+var errRead = errors.New("the request was read")
 
-// share takes the patterns from the request, and applies them to the directory.
-func (r *request) share(name string, filter *fsutil.FilterOpt) (err error) {
-	if r.listing, err = r.walks.listing(r.sharedDirs, name, *filter); err != nil {
-		return err
-	}
-	*filter = fsutil.FilterOpt{}
-	r.FS, err = r.listing.filtered()
-	return err
+// provider returns a server that only reads the request.
+func (r *request) provider() filesync.FileSyncServer {
+	return filesync.NewFSSyncProvider(r.dirs, func(name string, filter *fsutil.FilterOpt) (err error) {
+		if r.listing, err = r.walks.listing(r.sharedDirs, name, *filter); err == nil {
+			r.FS, err = r.listing.filtered()
+		}
+		return cmp.Or(err, errRead)
+	}).(filesync.FileSyncServer)
 }
 
 // Walk walks over all of the listing, as fsutil.Send requests it.
@@ -202,10 +216,23 @@ func (r *request) Walk(ctx context.Context, _ string, fn gofs.WalkDirFunc) error
 		if err != nil || following == 0 {
 			return err
 		}
-		if err := fn(stat.Path, &fsutil.DirEntryInfo{Stat: stat}, nil); err != nil {
+		if err := fn(stat.Path, entry{&fsutil.StatInfo{Stat: stat}}, nil); err != nil {
 			return err
 		}
 		offset = following
 	}
 	return context.Cause(ctx)
 }
+
+// entry is an entry of a listing. fsutil.Send takes what it sends from Sys. Before, it keeps the path of everything that is neither a
+// directory nor a symbolic link, to correct hard links. The listing's links are correct, so all of its entries call themselves links.
+type entry struct{ *fsutil.StatInfo }
+
+// Mode implements fs.FileInfo.
+func (e entry) Mode() gofs.FileMode { return e.StatInfo.Mode() | gofs.ModeSymlink }
+
+// Type implements fs.DirEntry.
+func (e entry) Type() gofs.FileMode { return e.Mode().Type() }
+
+// Info implements fs.DirEntry.
+func (e entry) Info() (gofs.FileInfo, error) { return e, nil }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/tonistiigi/fsutil"
+	fstypes "github.com/tonistiigi/fsutil/types"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
@@ -45,7 +47,7 @@ func nodes(t *testing.T, n int, dir string) (all []*sharedDirs, walks *atomic.In
 	walks = &atomic.Int32{}
 	shared := NewWalks(t.Context(), n)
 	for range n {
-		all = append(all, &sharedDirs{filesync.StaticDirSource{"context": counted{fs, walks}}, shared})
+		all = append(all, &sharedDirs{filesync.StaticDirSource{"context": counted{fs, walks}}, shared, ""})
 	}
 	return all, walks
 }
@@ -156,6 +158,28 @@ func TestRequestsWithOtherPatternsAreListedSeparately(t *testing.T) {
 	}
 }
 
+func TestWhatIsOmittedIsNotListedAndTheRestBelongsToRoot(t *testing.T) {
+	dir := tree(t)
+	for _, name := range []string{".stage-1/usr/app", "b/.stage-2"} {
+		write(t, dir, name, "")
+	}
+	_ = os.Chown(filepath.Join(dir, "top"), 7, 8) // fails for a user whose files are not root's anyway
+	all, _ := nodes(t, 1, dir)
+	all[0].omit = ".stage"
+	n := 0
+	err := asked(t, all[0]).Walk(t.Context(), "/", func(path string, e gofs.DirEntry, _ error) error {
+		info, err := e.Info()
+		if stat := info.Sys().(*fstypes.Stat); err != nil || stat.Uid != 0 || stat.Gid != 0 || strings.Contains(path, "stage") {
+			t.Errorf("%s of %d:%d: %v", path, stat.Uid, stat.Gid, err)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != 11 {
+		t.Errorf("%d entries: %v", n, err)
+	}
+}
+
 func TestANodeThatRequestsAgainSeesWhatHasChanged(t *testing.T) {
 	dir := tree(t)
 	all, walks := nodes(t, 2, dir)
@@ -195,10 +219,11 @@ func TestContentIsReadWhenItIsRequested(t *testing.T) {
 // asked returns a node's request for the whole directory.
 func asked(t *testing.T, node *sharedDirs) *request {
 	t.Helper()
-	r := &request{sharedDirs: node}
-	if err := r.share("context", &fsutil.FilterOpt{}); err != nil {
+	l, err := node.walks.listing(node, "context", fsutil.FilterOpt{})
+	if err != nil {
 		t.Fatal(err)
 	}
+	r := &request{sharedDirs: node, listing: l}
 	return r
 }
 
