@@ -15,5 +15,5 @@
 // Each solve therefore has its own session for what belongs to its platform (credentials, secrets, ssh agents). One more session for each
 // node serves the build context and the Dockerfiles to all solves there (local-sessionid:), so that identical requests are read and sent
 // once and all platforms see one snapshot. That session also serves Dockerfiles of single platforms: each distinct folder has a name, and
-// each platform's frontend gets the name of its own.
+// each platform's frontend gets the name of its own. Requests that are the same on several nodes share one walk over the directory.
 package solve
