@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +55,11 @@ func (e *Engine) Temporary(ctx context.Context, kind Kind, name string) (gone fu
 	info, _ := e.Info(ctx) // an engine that cannot be reached gets nothing
 	thing := leftover{e.identity(info), string(kind), name}
 	e.left.write("+", thing)
+	inuse.EachLeft(e.left.dir, leftoversPrefix, func(file string) {
+		if slices.Contains(thingsIn(file), thing) { // it is this process's now
+			forget(file, thing)
+		}
+	})
 	return func() { e.left.write("-", thing) }
 }
 
@@ -79,7 +86,21 @@ func (l *leftovers) write(sign string, thing leftover) {
 		l.file = nil
 		return
 	}
-	_, _ = fmt.Fprintf(l.file, "%s %s %s %s\n", sign, thing.engine, thing.kind, thing.name)
+	thing.note(l.file, sign)
+}
+
+func (thing leftover) note(w io.Writer, sign string) {
+	_, _ = fmt.Fprintf(w, "%s %s %s %s\n", sign, thing.engine, thing.kind, thing.name) // what cannot be written is not recorded
+}
+
+// forget ends the record of a thing in another process's file.
+func forget(name string, thing leftover) {
+	file, err := os.OpenFile(filepath.Clean(name), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return
+	}
+	thing.note(file, "-")
+	_ = file.Close()
 }
 
 // open makes the file.
@@ -116,6 +137,8 @@ func (e *Engine) sweep(ctx context.Context, info Info) {
 				case thing.kind != string(kind):
 				case thing.engine != e.identity(info), e.removeLeftover(ctx, kind, thing.name) != nil:
 					rest++
+				case kind == AVolume: // its name is that of the next builder's, too
+					forget(file, thing)
 				}
 			}
 		}

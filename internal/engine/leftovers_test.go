@@ -98,6 +98,30 @@ func TestWhatAKilledCommandHasLeftIsRemovedByTheNext(t *testing.T) {
 	}
 }
 
+func TestWhatTheNextCommandMakesAgainIsItsOwn(t *testing.T) {
+	fake := &enginetest.Engine{Info: system.Info{ID: "this:engine"}, Images: map[string]string{}}
+	api, records := fake.Start(t), t.TempDir()
+	killed := engine.New(api)
+	killed.RecordLeftovers(records)
+	killed.Temporary(t.Context(), engine.AnImage, "img:1")
+	left := thatIsKilled(t, records)
+	for range 2 {
+		next := engine.New(api)
+		next.RecordLeftovers(left)
+		gone := next.Temporary(t.Context(), engine.AnImage, "img:1")
+		fake.Have("img:1", "sha256:1")
+		gone() // it is meant to stay
+		other := engine.New(api)
+		other.RecordLeftovers(left)
+		if _, err := other.Info(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if fake.Has()["img:1"] == "" {
+			t.Error("an image that was meant to stay was removed")
+		}
+	}
+}
+
 func TestACommandThatRunsKeepsItsThingsAndRemovesItsRecordWithTheLast(t *testing.T) {
 	fake := &enginetest.Engine{Info: system.Info{ID: "this:engine"}, Images: map[string]string{"img": "sha256:1"}}
 	api, records := fake.Start(t), t.TempDir()
