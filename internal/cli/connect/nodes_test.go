@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -74,3 +75,34 @@ func TestOutcomesAreJudged(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestOfSeveralNodesThoseThatMayEmulateAreProbedAhead(t *testing.T) {
+	s390x := platform.Platform{OS: "linux", Architecture: "s390x"}
+	for name, tt := range map[string]struct {
+		targets []platform.Platform
+		probed  []bool
+	}{
+		"each target has its node":  {[]platform.Platform{amd64, arm64}, []bool{false, false}},
+		"one target has to emulate": {[]platform.Platform{amd64, s390x}, []bool{true, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := []builder.Outcome{up(endpoint("a"), amd64), up(endpoint("b"), arm64), down(endpoint("c"))}
+			for _, o := range all[:2] {
+				o.Node.Shell = noShell{}
+			}
+			probeAhead(t.Context(), all, cli.ConnectOptions{Targets: tt.targets, Probe: tt.targets})
+			for i, want := range tt.probed {
+				n := all[i].Node
+				defer n.Ahead.Stop()
+				if got := n.Ahead != nil; got != want {
+					t.Errorf("node %s: %t", n.Endpoint.Name(), got)
+				}
+			}
+		})
+	}
+}
+
+// noShell is a shell that runs nothing.
+type noShell struct{}
+
+func (noShell) Run(context.Context, string) ([]byte, error) { return nil, errRefused }
