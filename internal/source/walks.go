@@ -95,7 +95,7 @@ func (l *listing) at(offset int) (stat *fstypes.Stat, following int, err error) 
 		return nil, 0, l.err
 	}
 	length, n := binary.Uvarint(l.entries[offset:])
-	offset, following = offset+n, offset+n+int(length)
+	offset, following = offset+n, offset+n+int(length) //nolint:gosec // it was the length of a slice
 	stat = &fstypes.Stat{}
 	return stat, following, stat.UnmarshalVT(l.entries[offset:following])
 }
@@ -143,7 +143,7 @@ func (l *listing) walk(yield func(*fstypes.Stat) bool) {
 			if err != nil {
 				return err
 			}
-			if !yield(info.Sys().(*fstypes.Stat)) {
+			if !yield(info.Sys().(*fstypes.Stat)) { //nolint:forcetypeassert // fsutil's entries have no other
 				return context.Cause(l.ctx)
 			}
 			return nil
@@ -201,12 +201,13 @@ var errRead = errors.New("the request was read")
 
 // provider returns a server that only reads the request.
 func (r *request) provider() filesync.FileSyncServer {
-	return filesync.NewFSSyncProvider(r.dirs, func(name string, filter *fsutil.FilterOpt) (err error) {
+	p := filesync.NewFSSyncProvider(r.dirs, func(name string, filter *fsutil.FilterOpt) (err error) {
 		if r.listing, err = r.walks.listing(r.sharedDirs, name, *filter); err == nil {
 			r.FS, err = r.listing.filtered()
 		}
 		return cmp.Or(err, errRead)
-	}).(filesync.FileSyncServer)
+	})
+	return p.(filesync.FileSyncServer) //nolint:forcetypeassert // it registers itself as one
 }
 
 // Walk walks over all of the listing, as fsutil.Send requests it.
