@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// sentScript prints the counters of input and output of all processes beside buildkitd (proc_pid_io(5)). Some may end meanwhile.
-const sentScript = "cat /proc/[0-9]*/io 2>/dev/null; true"
+// sentScript prints the counters of input and output of buildkitd (proc_pid_io(5)). Programs beside it come and go, such as this script,
+// which is a copy of all of runc before it is a shell.
+const sentScript = "for p in /proc/[0-9]*; do read -r name <$p/comm && [ \"$name\" = buildkitd ] && cat $p/io; done 2>/dev/null; true"
 
-// Sent returns how many bytes the programs of a node with a shell have written so far, to files and to
-// connections: buildkitd, what it runs, and what carries its connection. It becomes smaller when a
-// program ends.
+// Sent returns how many bytes the buildkitd of a node with a shell has written so far, to files and to
+// connections.
 func (n *Node) Sent(ctx context.Context) (int64, error) {
 	out, err := n.Shell.Run(ctx, sentScript)
 	if err != nil {
@@ -38,7 +38,7 @@ func writtenBytes(counters []byte) (sum int64, err error) {
 		sum, found = sum+n, true
 	}
 	if !found {
-		return 0, fmt.Errorf("no process has a counter of written bytes")
+		return 0, fmt.Errorf("no buildkitd has a counter of written bytes")
 	}
 	return sum, nil
 }

@@ -2,8 +2,8 @@
 //
 // BuildKit waits for a registry without a limit, and its messages say that an upload has begun and that it
 // has ended, and nothing between. So while one is under way and no message comes, the bytes are counted that
-// the node's programs write. Whatever else they write counts as well: the upload is given up only once all
-// work on the node rests, or waits in the same way.
+// BuildKit writes. Whatever else it writes counts as well: the upload is given up only once its other work
+// rests, or waits in the same way.
 package silence
 
 import (
@@ -18,7 +18,7 @@ import (
 
 // Watch watches the uploads of one solve.
 type Watch struct {
-	sent  func(context.Context) (int64, error) // the bytes that the node's programs have written
+	sent  func(context.Context) (int64, error) // the bytes that BuildKit has written
 	limit func(sent int64) time.Duration       // how long nothing may move after so many bytes
 
 	mu      sync.Mutex
@@ -29,8 +29,8 @@ type Watch struct {
 	before  int64           // the bytes at the last look
 }
 
-// New returns a watch. sent returns the number of bytes that the node's programs have written, and limit how
-// long nothing may move after so many bytes.
+// New returns a watch. sent returns the number of bytes that BuildKit has written, and limit how long nothing
+// may move after so many bytes.
 func New(sent func(context.Context) (int64, error), limit func(sent int64) time.Duration) *Watch {
 	return &Watch{sent: sent, limit: limit, open: map[string]bool{}, started: -1, before: -1, moved: time.Now()}
 }
@@ -100,14 +100,13 @@ func (s *Watch) uploading() bool {
 	return false
 }
 
-// look processes the number of bytes that the node has written, a step after the last one, and returns how long nothing has moved and how
-// long that may be. A number that is not known, or that has become much smaller because a program has ended, does not say that nothing
-// moves. It becomes a little smaller while nothing moves: the programs that read the counters are counted as well.
+// look processes the number of bytes that BuildKit has written, a step after the last one, and returns how long nothing has moved and how
+// long that may be. A number that is not known, or that has become smaller because BuildKit was started again, does not say that nothing
+// moves.
 func (s *Watch) look(sent int64, err error, step time.Duration) (silent, limit time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rest := int64(Trickle * step.Seconds())
-	idle := err == nil && s.before >= 0 && sent-s.before < rest && s.before-sent < rest
+	idle := err == nil && s.before >= 0 && sent >= s.before && sent-s.before < int64(Trickle*step.Seconds())
 	if !idle {
 		s.moved = time.Now()
 	}
