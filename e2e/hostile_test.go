@@ -87,7 +87,7 @@ func hostileImages(s *story) map[string]hostile {
 		"a layer of a gibibyte":      {img: handmade{entrypoint: []string{"/app"}, layers: [][]byte{s.bomb(1 << 30)}}, word: "/app"},
 		"a file of a gibibyte":       {img: handmade{entrypoint: []string{"/app"}, layers: [][]byte{s.bomb(0), s.big("app", 1<<30)}}, word: "/app"},
 		"a million files":            {img: s.app(func(add func(tar.Header, string)) { flood(add, 1_000_000, func(int) string { return "" }) }), many: true},
-		"very many programs":         {img: s.app(func(add func(tar.Header, string)) { flood(add, 200_000, func(int) string { return program }) }), word: ""},
+		"very many programs":         {img: s.app(func(add func(tar.Header, string)) { flood(add, 200_000, func(int) string { return program }) }), many: true},
 		"scripts with their own words": {img: s.app(func(add func(tar.Header, string)) {
 			flood(add, 200_000, func(i int) string { return fmt.Sprintf("#!/%d%s", i, strings.Repeat("x", 100)) })
 		}), many: true},
