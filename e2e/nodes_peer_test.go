@@ -148,17 +148,17 @@ func TestNoNodesCacheReplacesAnothers(t *testing.T) {
 	build := func(tag string, flags ...string) result {
 		return s.build(append(flags, "--platform", twoPlatforms, "--push", "-t", repo+":"+tag, dir)...)
 	}
-	one := build("one", "--cache-to", "type=registry,mode=max,ref="+caches+":one")
-	s.equal("the status with one cache for both", one.code, 1)
-	s.contains("the error", one.err, caches+":one", "{{platform}}")
-	if r := build("ours", "--cache-to", "type=registry,mode=max,ref="+caches+":{{platform}}"); r.code != 0 {
+	local := build("local", "--cache-to", "type=local,dest="+filepath.Join(s.dir, "cache"))
+	s.equal("the status with one folder for both", local.code, 1)
+	s.contains("the error", local.err, "{{platform}}")
+	if r := build("ours", "--cache-to", "type=registry,mode=max,ref="+caches+":one", "--cache-to", "type=registry,mode=max,ref="+caches+":{{platform}}"); r.code != 0 {
 		s.Fatalf("status %d\n%s", r.code, r.err)
 	}
 	words := []string{"build", "--builder", s.builder, "--platform", twoPlatforms, "--cache-to", "type=registry,mode=max,ref=" + caches + ":peer", "--push"}
 	if r := s.beside(append(words, "-t", repo+":peer", dir)...); r.code != 0 {
 		s.Fatalf("the peer: %s", r.err)
 	}
-	for cache, whole := range map[string]bool{"peer": false, "{{platform}}": true} {
+	for cache, whole := range map[string]bool{"peer": false, "one": true, "{{platform}}": true} {
 		tag := map[bool]string{true: "ours", false: "peer"}[whole]
 		want := made(tag)
 		// On nodes that have built nothing.

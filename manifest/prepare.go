@@ -151,3 +151,13 @@ func (c *Client) Look(ctx context.Context, tag reference.NamedTagged) (Look, err
 	}
 	return Look{Tag: tag, Digest: t.before}, t.unknown
 }
+
+// Shown waits until a repository shows a manifest that was just pushed to it by its digest, up to Options.Settle. An error is an [*Error], of
+// kind [ErrNotFound] if the repository still did not show it.
+func (c *Client) Shown(ctx context.Context, repo reference.Named, dgst digest.Digest) error {
+	r, err := c.repository(repo)
+	if err != nil {
+		return fmt.Errorf("find %q: %w", reference.FamiliarName(repo)+"@"+dgst.String(), err)
+	}
+	return c.requireChild(ctx, r, dgst)
+}

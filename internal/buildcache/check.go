@@ -24,7 +24,7 @@ func Check(ctx context.Context, n Node, to []Entry) error {
 	}
 	accepted := errors.New("there is nothing to export yet")
 	asked := false
-	err = n.Solve(ctx, opt, func(context.Context, gateway.Client) (*gateway.Result, error) {
+	_, err = n.Solve(ctx, opt, func(context.Context, gateway.Client) (*gateway.Result, error) {
 		asked = true
 		return nil, accepted
 	}, func(*client.SolveStatus) {}) // there are no steps

@@ -13,6 +13,8 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
@@ -41,18 +43,21 @@ type Made struct {
 // again, by the same definitions, and exports only their cache. A [Holder] still holds all of the steps: nothing is run, read or resolved
 // again.
 //
-// All destinations are exported to at once. An error is an [ExportError], or several, or the cause of ctx.
-func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []Made) error {
+// All destinations are exported to at once. Those to which all platforms are exported together get the digests of the exported manifests, in
+// the order of to: "" if nothing was exported. An error is an [ExportError], or several, or the cause of ctx.
+func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []Made) ([]digest.Digest, error) {
+	exported := make([]digest.Digest, len(to))
 	var mu sync.Mutex
 	var failed []error
 	var exports sync.WaitGroup
-	one := func(e Entry, made ...Made) {
+	one := func(i int, e Entry, made ...Made) {
 		exports.Go(func() {
-			err := export(ctx, n, under, e, made)
+			dgst, err := export(ctx, n, under, e, made)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
+				exported[i] = dgst
 			case e.IgnoreError() && ctx.Err() == nil:
 				n.Note(diag.Diagnostic{Severity: diag.Warning, Cause: &ExportError{e, err}})
 			default:
@@ -60,29 +65,29 @@ func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []M
 			}
 		})
 	}
-	for _, e := range to {
+	for i, e := range to {
 		switch {
 		case e.Type == "inline":
 		case e.Marked():
 			for _, m := range made {
-				one(e.of(m.Platform), m)
+				one(i, e.of(m.Platform), m)
 			}
 		default:
-			one(e, made...)
+			one(i, e, made...)
 		}
 	}
 	exports.Wait()
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	return errors.Join(failed...)
+	return exported, errors.Join(failed...)
 }
 
-// export exports to one destination.
-func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Made) error {
+// export exports to one destination, and returns the digest of the manifest, "" if there was nothing to export.
+func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Made) (digest.Digest, error) {
 	opt, err := n.Options(under)
 	if err != nil {
-		return err
+		return "", err
 	}
 	names := make([]string, len(made))
 	for i, m := range made {
@@ -97,10 +102,21 @@ func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Mad
 		}
 		return ""
 	})
-	return n.Solve(ctx, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	resp, err := n.Solve(ctx, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return joined(ctx, gw, made)
 	}, exporting.add)
+	if err != nil {
+		return "", err
+	}
+	var desc ocispecs.Descriptor
+	if text := resp.ExporterResponse[manifestKey]; text != "" {
+		err = json.Unmarshal([]byte(text), &desc)
+	}
+	return desc.Digest, err
 }
+
+// manifestKey is the key of the exported manifest's descriptor (BuildKit's cache/remotecache/export.go).
+const manifestKey = "cache.manifest"
 
 // joined returns one result of several platforms, as the frontend makes it for a request with several.
 func joined(ctx context.Context, gw gateway.Client, made []Made) (*gateway.Result, error) {

@@ -102,7 +102,7 @@ func (h *holding) run(ctx context.Context, n Node, from *imports) {
 	from.into(&opt)
 	importing := newExcerpt(n.Show, true, from.shownName)
 	serve := func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) { return h.serve(ctx, gw, from) }
-	h.err = n.Solve(ctx, opt, serve, func(msg *client.SolveStatus) {
+	_, h.err = n.Solve(ctx, opt, serve, func(msg *client.SolveStatus) {
 		importing.add(msg)
 		from.warnFailed(msg)
 		h.add(msg)

@@ -26,12 +26,12 @@ type solves struct {
 func (s *solves) node() Node {
 	return Node{
 		Options: func(*spb.Policy) (client.SolveOpt, error) { return client.SolveOpt{}, s.fails },
-		Solve: func(ctx context.Context, _ client.SolveOpt, fn gateway.BuildFunc, _ func(*client.SolveStatus)) error {
+		Solve: func(ctx context.Context, _ client.SolveOpt, fn gateway.BuildFunc, _ func(*client.SolveStatus)) (*client.SolveResponse, error) {
 			s.begun.Add(1)
 			s.open.Add(1)
 			defer s.open.Add(-1)
 			_, err := fn(ctx, s)
-			return err
+			return &client.SolveResponse{}, err
 		},
 		Show: func(*client.SolveStatus) {}, Note: func(diag.Diagnostic) {},
 	}

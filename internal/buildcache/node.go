@@ -14,8 +14,8 @@ import (
 type Node struct {
 	// Options returns the options of a solve that has no frontend and exports no image, with its sources pinned by the policy.
 	Options func(*spb.Policy) (client.SolveOpt, error)
-	// Solve runs a solve, and passes all of its messages to see.
-	Solve func(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) error
+	// Solve runs a solve, and passes all of its messages to see. The response is not nil unless there is an error.
+	Solve func(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) (*client.SolveResponse, error)
 	// Show shows a message about work for all platforms, and Note a message to the user.
 	Show func(*client.SolveStatus)
 	Note diag.Notes

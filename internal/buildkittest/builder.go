@@ -50,6 +50,9 @@ type Builder struct {
 	Took func(p platform.Platform, name string) time.Duration
 	// Export is called before a cache is exported; nil allows it.
 	Export func(context.Context, client.CacheOptionsEntry) error
+	// Cached returns the descriptor of the manifest, as JSON, that the export of a cache has written; nil, and "", mean that there was nothing
+	// to export.
+	Cached func(client.CacheOptionsEntry) string
 	// Digest returns the digest that an image's name resolves to for a platform; nil gives every name a digest of its own.
 	Digest func(name string, p platform.Platform) digest.Digest
 	// Image returns the platform in the configuration of the image that a name has for a platform; an error means that it has

@@ -52,7 +52,13 @@ func (b *Builder) other(
 		j.Exported = append(j.Exported, name)
 	}
 	slices.Sort(j.Exported)
-	return &client.SolveResponse{}, nil
+	resp := &client.SolveResponse{ExporterResponse: map[string]string{}}
+	for _, e := range opt.CacheExports {
+		if b.Cached != nil {
+			resp.ExporterResponse["cache.manifest"] = b.Cached(e)
+		}
+	}
+	return resp, nil
 }
 
 // hold keeps the steps of a definition from being forgotten, whichever solve runs them. BuildKit runs them itself, which makes no

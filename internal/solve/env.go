@@ -80,8 +80,10 @@ type Env struct {
 	// Nodes make the images; there is at least one. See [plan.Assign] for their order.
 	Nodes []Node
 	// Down are the builder's other nodes, which cannot be used.
-	Down     []plan.Candidate
-	Registry *manifest.Client
+	Down []plan.Candidate
+	// NodeNames are the names of all nodes of the builder, those that the build does not need among them.
+	NodeNames []string
+	Registry  *manifest.Client
 	// Auth answers the builder's requests for registry credentials; nil means none.
 	Auth session.Attachable
 	// TokenError returns why Auth had no token for the builder's last push to a registry; nil if it had one. The function may be nil.
@@ -105,6 +107,9 @@ type Env struct {
 	// Times is the folder of the recorded times of steps under an emulator; "" records nothing.
 	Times string
 }
+
+// several reports whether the builder has several nodes, even if this build needs only one: they must not replace one another's caches.
+func (e Env) several() bool { return len(e.NodeNames) > 1 }
 
 // timesName is the key of the recorded times. Several programs that write at the same time may lose entries of one another.
 const timesName = "emulated"

@@ -1,6 +1,8 @@
 package solve
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -8,15 +10,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distribution/reference"
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -32,6 +41,7 @@ func (w *harness) second(list string, kernel map[string]emulation.Mode) *buildki
 	}
 	b := buildkittest.New(w.t)
 	b.Platforms = ps
+	w.env.NodeNames = []string{"default", "second"}
 	w.env.Nodes = append(w.env.Nodes, Node{
 		Node: plan.Node{Name: "second", Platforms: ps, CPUs: 2}, Solver: b, Blobs: b, Probe: (&harness{kernel: kernel}).probe, Install: w.install,
 	})
@@ -191,13 +201,132 @@ func TestEachNodeImportsAndExportsTheCachesOfItsPlatforms(t *testing.T) {
 	}
 }
 
-func TestOneCacheOfSeveralNodesIsRefused(t *testing.T) {
+func TestOneFolderOfSeveralNodesIsRefused(t *testing.T) {
 	w := newHarness(t, copiesContext)
 	w.platforms("linux/amd64,linux/arm64")
 	w.second("linux/arm64", nil)
-	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c"), entry("type=inline")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d"), entry("type=registry", "ref="+w.host+"/c"), entry("type=gha"), entry("type=inline")}
 	found := w.findings()
 	if len(found) != 1 || found[0].Check != "cache" || !strings.Contains(found[0].Fix, "{{platform}}") {
 		t.Errorf("%q", w.texts(found))
+	}
+}
+
+// exportsTo makes a builder write a cache of one step, whose name is the tag, to each registry that it exports to.
+func (w *harness) exportsTo(b *buildkittest.Builder) {
+	b.Cached = func(e client.CacheOptionsEntry) string {
+		tag, err := reference.ParseNormalizedNamed(e.Attrs["ref"])
+		if err != nil {
+			w.t.Error(err)
+			return ""
+		}
+		config := fmt.Appendf(nil, `{"records":[{"digest":%q}]}`, digest.FromString(tag.(reference.Tagged).Tag()))
+		describe := func(mediaType string, body []byte) ocispecs.Descriptor {
+			return ocispecs.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(body), Size: int64(len(body))}
+		}
+		m := ocispecs.Manifest{MediaType: ocispecs.MediaTypeImageManifest, Config: describe("application/vnd.buildkit.cacheconfig.v0", config)}
+		m.SchemaVersion = 2
+		body, _ := json.Marshal(m) // such a manifest can always be written
+		desc := describe(m.MediaType, body)
+		if err := w.env.Registry.Upload(w.t.Context(), tag, desc, index.Bodies{desc.Digest: body, m.Config.Digest: config}); err != nil {
+			w.t.Error(err)
+		}
+		text, _ := json.Marshal(desc)
+		return string(text)
+	}
+}
+
+func TestTheCachesOfSeveralNodesAreJoinedUnderTheNameThatTheUserGave(t *testing.T) {
+	w := newHarness(t, copiesContext)
+	w.platforms("linux/amd64,linux/arm64")
+	arm := w.second("linux/arm64", nil)
+	w.exportsTo(w.Builder)
+	w.exportsTo(arm)
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "mode=max", "ref="+w.host+"/c:all")}
+	w.mustRun()
+	for b, want := range map[*buildkittest.Builder]string{w.Builder: w.host + "/c:all-default", arm: w.host + "/c:all-second"} {
+		for _, s := range b.Others() {
+			for _, e := range s.Opt.CacheExports {
+				if e.Attrs["ref"] != want || e.Attrs["mode"] != "max" {
+					t.Errorf("%v exports %v", b.Platforms, e.Attrs)
+				}
+			}
+		}
+	}
+	_, src, err := w.env.Registry.Source(t.Context(), w.tags("c:all")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	desc, err := w.env.Registry.Resolve(t.Context(), w.tags("c:all")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := content.FetchAll(t.Context(), src, desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := manifest.ParseImage(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := content.FetchAll(t.Context(), src, image.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, string(config), digest.FromString("all-default").String(), digest.FromString("all-second").String())
+
+	// One node alone exports to its own name, too.
+	w.platforms("linux/amd64")
+	w.mustRun()
+	if now, err := w.env.Registry.Resolve(t.Context(), w.tags("c:all")[0]); err != nil || now.Digest != desc.Digest {
+		t.Errorf("%v: the cache is %s, was %s", err, now.Digest, desc.Digest)
+	}
+}
+
+func TestACacheOfSeveralNodesReplacesNoImage(t *testing.T) {
+	w := newHarness(t, copiesContext)
+	w.platforms("linux/amd64,linux/arm64")
+	w.second("linux/arm64", nil)
+	w.mustRun()
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref="+w.host+"/app:v1")}
+	before, solves := w.tagged("app:v1"), len(w.Others())
+	_, err := w.run()
+	if _, ok := errors.AsType[*preflight.Error](err); !ok || !strings.Contains(err.Error(), w.host+"/app:v1 is an image") {
+		t.Errorf("got %v", err)
+	}
+	for _, s := range w.Others()[solves:] {
+		if len(s.Exported) > 0 {
+			t.Errorf("%v was exported", s.Opt.CacheExports)
+		}
+	}
+	if w.tagged("app:v1") != before {
+		t.Error("the image was replaced")
+	}
+}
+
+func TestANodeHasANameOfItsOwnInAService(t *testing.T) {
+	w := newHarness(t, copiesContext)
+	w.platforms("linux/amd64,linux/arm64")
+	arm := w.second("linux/arm64", nil)
+	w.req.Cache.From = []buildcache.Entry{entry("type=s3", "bucket=b", "name=app")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=s3", "bucket=b", "name=app;other"), entry("type=gha")}
+	w.mustRun()
+	for b, node := range map[*buildkittest.Builder]string{w.Builder: "default", arm: "second"} {
+		var imports, exports []string
+		for _, s := range b.Others() {
+			for _, e := range s.Opt.CacheImports {
+				imports = append(imports, e.Attrs["name"])
+			}
+			for _, e := range s.Opt.CacheExports {
+				exports = append(exports, e.Attrs["name"]+e.Attrs["scope"])
+			}
+		}
+		slices.Sort(exports)
+		if diff := cmp.Diff([]string{"app-" + node + ";other-" + node, "buildkit-" + node}, slices.Compact(exports)); diff != "" {
+			t.Errorf("%s exports (-want +got):\n%s", node, diff)
+		}
+		if diff := cmp.Diff([]string{"app", "app-default", "app-second"}, imports); diff != "" {
+			t.Errorf("%s imports (-want +got):\n%s", node, diff)
+		}
 	}
 }

@@ -85,7 +85,7 @@ func solveAll(
 	w.rememberPlaces(results)
 	decided := b.decision
 	if w.suffice(results) && decided.err == nil {
-		decided.err = exportCaches(ctx, results, decided.pins)
+		decided.err = exportCaches(ctx, w, results, decided.pins)
 	}
 	return results, decided, nil
 }

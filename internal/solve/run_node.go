@@ -143,11 +143,9 @@ func (r *nodeRun) caches() buildcache.Node {
 		Options: func(p *spb.Policy) (client.SolveOpt, error) {
 			return r.options(map[string]string{}, pins.Pins{Policy: p})
 		},
-		Solve: func(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) error {
-			return r.cacheSolve(ctx, opt, fn, see)
-		},
-		Show: func(msg *client.SolveStatus) { r.env.Progress.Status(platform.Platform{}, msg) },
-		Note: r.env.Progress.Note,
+		Solve: r.cacheSolve,
+		Show:  func(msg *client.SolveStatus) { r.env.Progress.Status(platform.Platform{}, msg) },
+		Note:  r.env.Progress.Note,
 	}
 }
 
@@ -255,6 +253,9 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 	n := f.env.Nodes[k]
 	r := &nodeRun{task: f.task, node: n, probe: f.probes[k], fleet: f}
 	r.req.ExtraHosts = f.req.hostsOn(n)
+	if f.env.several() {
+		r.req.Cache = f.req.Cache.OnNode(n.Name, f.env.NodeNames)
+	}
 	broken := func(err error) {
 		if err != nil {
 			f.cancel(fmt.Errorf("cannot serve the build context: %w", err))

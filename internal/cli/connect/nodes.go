@@ -41,6 +41,9 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 	c := &cli.Connection{Env: solve.Env{
 		Auth: w.Logins().ForBuilder(opt.Note.Say), TokenError: w.Logins().TokenError, Client: cli.ClientName(),
 	}}
+	for _, e := range b.Nodes {
+		c.Env.NodeNames = append(c.Env.NodeNames, e.Name())
+	}
 	probeAhead(ctx, outcomes, opt)
 	for _, o := range outcomes {
 		if o.Node == nil {

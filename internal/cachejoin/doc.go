@@ -1,0 +1,11 @@
+// Package cachejoin joins the caches that several BuildKits have exported to one repository, so that all of them, and docker buildx, import
+// all of it under one name.
+//
+// A cache of BuildKit is a manifest with layers and a config, which lists records of steps that refer to one another, and to layers, by
+// index (cache/remotecache/v1 of BuildKit). The nodes push the layers themselves, so a join writes a config and a manifest only. [Join] is
+// pure; [Target.Join] does the same to a tag of a registry.
+//
+// The joined manifest lists, besides all layers, the config of each node's share with a mark: the node's name and when the share was
+// exported. So the manifest has everything that the next join needs, and keeps a registry from removing it. A share is replaced by the next
+// one of its node.
+package cachejoin
