@@ -105,7 +105,7 @@ func TestTwoBuildsThatExportAtOnceLoseNothing(t *testing.T) {
 		dirs, builders = append(dirs, s.chances()), append(builders, s.builder)
 	}
 	for k, dir := range dirs {
-		s.story.builder = builders[k]
+		s.builder = builders[k]
 		running = append(running, s.start(call{args: s.buildArgs("--platform", twoPlatforms, "--push", "-t", s.repo+":"+string(rune('a'+k)),
 			"--cache-to", "type=registry,mode=max,ref="+s.cache, dir)}))
 	}
