@@ -131,7 +131,7 @@ func TestACacheReplacesNoImage(t *testing.T) {
 	name, tag, _ := strings.Cut(strings.TrimPrefix(s.cache, s.registry), ":")
 	before := s.remote(s.registry+name, tag).digest
 	r := s.build("--platform", twoPlatforms, "--push", "-t", s.repo, "--cache-to", s.cache, s.chances())
-	s.refused(r, 1, s.cache+" is an image")
+	s.refused(r, 1, s.cache+" is an image", "a tag of its own")
 	s.equal("the image", s.remote(s.registry+name, tag).digest, before)
 	s.equal("the tags beside it", s.tagsOf(s.registry+name), "["+tag+"]")
 }

@@ -83,32 +83,32 @@ func (t Target) exported(ctx context.Context, e Export) (Share, error) {
 	if err := t.Registry.Shown(ctx, t.Tag, e.Manifest); err != nil {
 		return Share{}, err
 	}
-	ref, err := reference.WithDigest(reference.TrimNamed(t.Tag), e.Manifest)
-	if err != nil {
-		return Share{}, err
-	}
-	desc, src, err := t.Registry.Source(ctx, ref)
-	if err != nil {
-		return Share{}, err
-	}
-	l, err := readCache(ctx, desc, src, reference.FamiliarString(ref))
+	l, src, err := t.cache(ctx, e.Manifest, e.Manifest.String())
 	if err != nil {
 		return Share{}, err
 	}
 	return l.share(ctx, src, mark{node: e.Node, renewed: t.Now, config: l.config})
 }
 
-// readCache reads a manifest, which has to be of a cache.
-func readCache(ctx context.Context, desc ocispecs.Descriptor, src content.Fetcher, ref string) (listing, error) {
+// cache reads a manifest of the repository, which has to be of a cache; name is for messages.
+func (t Target) cache(ctx context.Context, dgst digest.Digest, name string) (listing, *manifest.Source, error) {
+	ref, err := reference.WithDigest(reference.TrimNamed(t.Tag), dgst)
+	if err != nil {
+		return listing{}, nil, err
+	}
+	desc, src, err := t.Registry.Source(ctx, ref)
+	if err != nil {
+		return listing{}, nil, err
+	}
 	body, err := content.FetchAll(ctx, src, desc)
 	if err != nil {
-		return listing{}, err
+		return listing{}, nil, err
 	}
 	l, ok, err := readListing(desc.MediaType, body)
 	if err == nil && !ok {
-		err = &NotCacheError{ref}
+		err = &NotCacheError{name}
 	}
-	return l, err
+	return l, src, err
 }
 
 // share reads the config of a share in a manifest.
@@ -134,19 +134,17 @@ type current struct {
 	src *manifest.Source
 }
 
+// read reads what the tag names. It looks with the rights of a push first: some registries refuse to let a client read what does not exist.
 func (t Target) read(ctx context.Context) (now current, marks []mark, err error) {
-	desc, src, err := t.Registry.Source(ctx, t.Tag)
-	if errors.Is(err, manifest.ErrNotFound) {
-		return current{}, nil, nil
+	look, err := t.Registry.Look(ctx, t.Tag)
+	if err != nil || look.Digest == "" {
+		return current{}, nil, err
 	}
+	l, src, err := t.cache(ctx, look.Digest, reference.FamiliarString(t.Tag))
 	if err != nil {
 		return current{}, nil, err
 	}
-	l, err := readCache(ctx, desc, src, reference.FamiliarString(t.Tag))
-	if err != nil {
-		return current{}, nil, err
-	}
-	return current{desc.Digest, l, src}, l.shares(t.Now), nil
+	return current{look.Digest, l, src}, l.shares(t.Now), nil
 }
 
 // once reads the tag, joins, and writes. It returns errMoved if another client has replaced what was read, or what was written.

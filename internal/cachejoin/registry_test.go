@@ -100,22 +100,29 @@ func (w *world) push(tag, mediaType string, body []byte, all index.Bodies) diges
 // export is a node's export of steps, each of which has a layer and depends on the one before.
 func (w *world) export(tag, node string, steps ...string) Export {
 	w.t.Helper()
+	config, layers, all := exported(steps)
+	body, _ := json.Marshal(ocispecs.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest, Config: config, Layers: layers,
+	})
+	return Export{node, w.push(tag, ocispecs.MediaTypeImageManifest, body, all)}
+}
+
+// exported returns the descriptors and the blobs of an export.
+func exported(steps []string) (config ocispecs.Descriptor, layers []ocispecs.Descriptor, all index.Bodies) {
 	var c types.CacheConfig
-	all := index.Bodies{}
-	m := ocispecs.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest}
+	all = index.Bodies{}
 	for i, step := range steps {
 		c.Layers = append(c.Layers, layer(step, i-1))
 		if c.Records = append(c.Records, record(step, i)); i > 0 {
 			c.Records[i] = record(step, i, i-1)
 		}
 		all[digest.FromString(step)] = []byte(step)
-		m.Layers = append(m.Layers, described(ocispecs.MediaTypeImageLayerGzip, digest.FromString(step), int64(len(step))))
+		layers = append(layers, described(ocispecs.MediaTypeImageLayerGzip, digest.FromString(step), int64(len(step))))
 	}
-	config, _ := json.Marshal(c)
-	m.Config = described(types.CacheConfigMediaTypeV0, digest.FromBytes(config), int64(len(config)))
-	all[m.Config.Digest] = config
-	body, _ := json.Marshal(m)
-	return Export{node, w.push(tag, m.MediaType, body, all)}
+	body, _ := json.Marshal(c)
+	config = described(types.CacheConfigMediaTypeV0, digest.FromBytes(body), int64(len(body)))
+	all[config.Digest] = body
+	return config, layers, all
 }
 
 func (w *world) join(exports ...Export) {
@@ -190,6 +197,33 @@ func TestACacheThatBuildKitExportedStaysAsAShareWithoutANode(t *testing.T) {
 	w.export("cache", "", "old")
 	w.join(w.export("cache-amd", "amd", "new"))
 	w.has("[ amd]", "old", "new")
+}
+
+func TestACacheInTheFormOfAnIndexIsRead(t *testing.T) {
+	for _, mediaType := range []string{ocispecs.MediaTypeImageIndex, manifest.MediaTypeDockerList} {
+		config, layers, _ := exported([]string{"base", "make"})
+		body, _ := json.Marshal(ocispecs.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: mediaType, Manifests: append(layers, config)})
+		l, ok, err := readListing(mediaType, body)
+		if err != nil || !ok || len(l.blobs) != 2 || l.config.Digest != config.Digest {
+			t.Errorf("%s: %v, %v", mediaType, err, l)
+		}
+	}
+}
+
+func TestNothingIsReadWhereNothingIs(t *testing.T) {
+	w := newWorld(t)
+	e := w.export("cache-amd", "amd", "amd")
+	w.before = func(r *http.Request) int { // as registries that hide what a client may not see
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/manifests/cache") {
+			return http.StatusForbidden
+		}
+		return 0
+	}
+	if err := w.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.join(e)
+	w.has("[amd]", "amd")
 }
 
 func TestOldSharesAndThoseAboveTheLimitAreDropped(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/internal/cachejoin"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
@@ -61,6 +62,9 @@ func preflightHint(err error) string {
 	}
 	if unreached, ok := errors.AsType[*preflight.UnreachedError](err); ok {
 		return unreachedHint(unreached)
+	}
+	if _, ok := errors.AsType[*cachejoin.NotCacheError](err); ok {
+		return "give the cache in --cache-to a tag of its own"
 	}
 	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
 		return "to allow it, use " + cli.HostNetworkFlag

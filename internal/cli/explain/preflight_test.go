@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/internal/cachejoin"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -37,7 +38,8 @@ func TestAProblemFoundBeforeTheBuildComesWithTheFlagThatHelps(t *testing.T) {
 		"a registry with an unknown certificate": {
 			preflight.Refusal("builder-registry", unreached(buildkitmsg.BadCertificate)), "/etc/docker/certs.d/r.example/ca.crt",
 		},
-		"a registry without TLS": {preflight.Refusal("builder-registry", unreached(buildkitmsg.PlainHTTP)), "--builder-config"},
+		"a registry without TLS":             {preflight.Refusal("builder-registry", unreached(buildkitmsg.PlainHTTP)), "--builder-config"},
+		"a cache under the name of an image": {preflight.Refusal("registry", &cachejoin.NotCacheError{Ref: "r.example/app:1"}), "a tag of its own"},
 		"a shared cache mount": {
 			diag.Diagnostic{Check: "cache-mount-shared", Message: "shared", Fix: "give each its own id"}, "give each its own id; or --cache-mounts=isolated",
 		},
