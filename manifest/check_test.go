@@ -88,8 +88,9 @@ func TestCheckPushOnlyNotesAnAnswerThatSaysNeitherYesNorNo(t *testing.T) {
 func TestCheckPushLeavesARegistryThatAsksForALongerWaitToThePush(t *testing.T) {
 	for name, wait := range map[string]string{"within the push's bound": "30", "longer than that": "600"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, nil, func(o *manifest.Options) {
-				o.PushCheck = 50 * time.Millisecond
+				o.PushCheck = time.Second
 				o.Clock.Sleep = func(ctx context.Context, _ time.Duration) error { <-ctx.Done(); return context.Cause(ctx) }
 			})
 			w.faults.Add(faultregistry.Fault{Match: uploads, Do: faultregistry.RetryAfter(429, wait)})
