@@ -62,7 +62,10 @@ func TestAContainerOfThePeerIsStartedAndNeitherMadeNorRemoved(t *testing.T) {
 		container += strings.TrimPrefix(s.builder, "e2e")
 		node := "first" + strings.TrimPrefix(s.builder, "e2e")
 		s.peerNode(node, "--driver", "docker-container", "--driver-opt", "network=host", "--bootstrap", "near")
-		s.Cleanup(func() { s.beside("rm", "-f", s.builder) })
+		s.Cleanup(func() {
+			s.beside("rm", "-f", s.builder)
+			s.docker("volume", "rm", "-f", container+"_state") // without the container, the peer leaves it
+		})
 		id := s.mustDocker("inspect", "--format", "{{.Id}}", container)
 		s.mustDocker("stop", container)
 		pushed := s.repo() + ":v1"
