@@ -3,4 +3,4 @@
 package faultkit
 
 // every is the part of the combinations that is tried: two thousand, which take a minute. -each 1 tries all.
-const every = 2
+const every = 3
