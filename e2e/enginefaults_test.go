@@ -267,6 +267,10 @@ func (p *pushing) ended(tag string, r result, status int, is outcome) {
 		p.docker("image", "rm", tag) // it may be only in the registry
 		return
 	}
+	if status == 137 && p.exists(p.behind(tag), "latest") { // the registry had the request for the tag already
+		p.mustDocker("multiarch", "verify", p.behind(tag))
+		return
+	}
 	p.absent(tag)
 }
 

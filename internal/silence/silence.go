@@ -35,8 +35,9 @@ func New(sent func(context.Context) (int64, error), limit func(sent int64) time.
 	return &Watch{sent: sent, limit: limit, open: map[string]bool{}, started: -1, before: -1, moved: time.Now()}
 }
 
-// Trickle is how many bytes a second an idle node may write: its connections are kept alive by small messages.
-const Trickle = 4 << 10
+// Trickle is how many bytes a second an idle node may write. Its connections are kept alive by small messages, and whoever lists builders
+// makes it look for emulators, for which BuildKit writes 77 KiB of small programs, at most every 20 seconds.
+const Trickle = 12 << 10
 
 // See processes a message of the solve.
 func (s *Watch) See(msg *client.SolveStatus) {

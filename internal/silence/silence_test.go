@@ -23,7 +23,7 @@ func TestAnUploadThatDoesNotMoveIsNoticed(t *testing.T) {
 		looks := int64(0)
 		sent := func(context.Context) (int64, error) {
 			looks++
-			return 1<<20 + looks*10<<10, nil // an idle node answers pings
+			return 1<<20 + looks*100<<10, nil // an idle node answers pings, and is listed
 		}
 		s := New(sent, func(int64) time.Duration { return time.Minute })
 		s.See(uploading())
