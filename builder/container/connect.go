@@ -12,7 +12,9 @@ import (
 )
 
 // connect waits until the BuildKit of an observed container answers. It returns
-// errChanged when the container is no longer there or no longer runs.
+// errChanged when the container is no longer there or no longer runs. The engine may
+// start BuildKit again once without an error, unless this run has started it: it ended
+// before, for a reason that another command has said.
 func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) {
 	if l, ok := k.early.take(); ok {
 		return k.node(have, l), nil
@@ -20,6 +22,7 @@ func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) 
 	wait := k.startWait(have)
 	wctx, cancel := context.WithTimeoutCause(ctx, wait, context.DeadlineExceeded)
 	defer cancel()
+	first := have
 	for pause := newPause(); ; {
 		l, err := k.target(have).connect(wctx)
 		if err == nil {
@@ -35,13 +38,14 @@ func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) 
 		switch {
 		case ierr != nil:
 			return nil, ierr
-		case now.ID != have.ID:
+		case now.ID != first.ID:
 			return nil, errChanged
-		case now.State == container.StateRestarting, now.Restarts > have.Restarts:
+		case k.ends(first, now):
 			return nil, k.crashed(ctx, now)
-		case !now.running():
+		case !now.running() && now.State != container.StateRestarting:
 			return nil, errChanged
 		}
+		have = now
 		if pause.wait(wctx) != nil {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
@@ -51,13 +55,25 @@ func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) 
 	}
 }
 
+// ends reports whether BuildKit keeps ending by itself. first is the container as this run has found it.
+func (k *reconciler) ends(first, now observed) bool {
+	times := now.Restarts - first.Restarts
+	if k.startedHere(first) {
+		return times > 0 || now.State == container.StateRestarting
+	}
+	return times > 1
+}
+
+// startedHere reports whether this run has created or started the container.
+func (k *reconciler) startedHere(c observed) bool { return k.made.started[c.ID] || c.ID == k.made.created }
+
 // wedgedWait is how long a BuildKit that this run has not started may take to answer. It may be starting
 // all the same, for another client.
 const wedgedWait = 20 * time.Second
 
 // startWait is how long a running container's BuildKit may take to answer.
 func (k *reconciler) startWait(have observed) time.Duration {
-	if k.made.started[have.ID] || have.ID == k.made.created {
+	if k.startedHere(have) {
 		return k.spec.StartWait
 	}
 	return min(k.spec.StartWait, wedgedWait)

@@ -280,6 +280,20 @@ func TestABuildKitThatEndsIsExplainedAndTakenAway(t *testing.T) {
 	w.mustEnsure(t, want{})
 }
 
+func TestABuildKitThatHasJustEndedIsWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mustEnsure(t, want{})
+	w.ends.Store(1)
+	w.mustEnsure(t, want{})
+	w.ends.Store(100)
+	if _, err := w.ensure(t, want{}); err == nil || !strings.Contains(err.Error(), "BuildKit ended with status 137") {
+		t.Errorf("got %v", err)
+	}
+	w.ends.Store(0)
+	w.mustEnsure(t, want{})
+}
+
 func TestACancelledEnsureLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

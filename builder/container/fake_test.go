@@ -35,6 +35,7 @@ type world struct {
 	builds  atomic.Int32 // running builds
 	clients atomic.Int32 // connected clients of others
 	crash   atomic.Bool  // buildkitd ends as soon as a client connects
+	ends    atomic.Int32 // how often it still ends then, and is started again by the engine
 
 	crashesWithBridge bool // buildkitd ends if it is to set up BuildKit's bridge
 }
@@ -58,6 +59,12 @@ func newWorld(t *testing.T) *world {
 				return nil, false
 			}
 			ours, theirs := net.Pipe()
+			if w.ends.Load() > 0 {
+				w.ends.Add(-1)
+				w.fake.Set(c.ID, func(c *enginetest.Container) { c.RestartCount, c.ExitCode = c.RestartCount+1, 137 })
+				_ = theirs.Close()
+				return ours, true
+			}
 			if w.crash.Load() || w.crashesWithBridge && strings.Contains(string(c.File("/etc/buildkit/buildkitd.toml")), "bridge") {
 				w.fake.Set(c.ID, func(c *enginetest.Container) { c.Status, c.ExitCode = container.StateExited, 1 })
 				_ = theirs.Close()
