@@ -65,7 +65,9 @@ func (k *reconciler) ends(first, now observed) bool {
 }
 
 // startedHere reports whether this run has created or started the container.
-func (k *reconciler) startedHere(c observed) bool { return k.made.started[c.ID] || c.ID == k.made.created }
+func (k *reconciler) startedHere(c observed) bool {
+	return k.made.started[c.ID] || c.ID == k.made.created
+}
 
 // wedgedWait is how long a BuildKit that this run has not started may take to answer. It may be starting
 // all the same, for another client.
