@@ -44,10 +44,7 @@ func (d *Daemon) Address() string {
 }
 
 // Log returns what it has said.
-func (d *Daemon) Log() string {
-	text, _ := os.ReadFile(filepath.Join(d.Dir, "log")) // for messages only
-	return string(text)
-}
+func (d *Daemon) Log() string { return logIn(d.Dir) }
 
 func (d *Daemon) config() string {
 	var b strings.Builder
@@ -72,27 +69,45 @@ func (d *Daemon) Start() error {
 	if err := os.WriteFile(config, []byte(d.config()), 0o600); err != nil {
 		return err
 	}
-	logs, err := os.OpenFile(filepath.Join(d.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	d.cmd = exec.Command(d.Program, "--config", config)
+	d.cmd.Env = append(os.Environ(), "PATH="+d.Path+":"+os.Getenv("PATH"))
+	return start(d.cmd, d.Dir)
+}
+
+// start starts a program that writes to the log in a folder.
+func start(cmd *exec.Cmd, dir string) error {
+	logs, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer logs.Close()
-	d.cmd = exec.Command(d.Program, "--config", config)
-	d.cmd.Env = append(os.Environ(), "PATH="+d.Path+":"+os.Getenv("PATH"))
-	d.cmd.Stdout, d.cmd.Stderr = logs, logs
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt of the tests lets them end it
-	return d.cmd.Start()
+	cmd.Stdout, cmd.Stderr = logs, logs
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt of the tests lets them end it
+	return cmd.Start()
+}
+
+// logIn returns that log.
+func logIn(dir string) string {
+	text, _ := os.ReadFile(filepath.Join(dir, "log")) // for messages only
+	return string(text)
+}
+
+// await returns when a program answers, and its last error if it does not within 30 seconds.
+func await(answers func() error) (err error) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if err = answers(); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // Wait returns when it answers.
 func (d *Daemon) Wait() error {
-	var last error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if last = d.answers(); last == nil {
-			return nil
-		}
+	if err := await(d.answers); err != nil {
+		return fmt.Errorf("buildkitd at %s does not answer: %w\n%s", d.Address(), err, d.Log())
 	}
-	return fmt.Errorf("buildkitd at %s does not answer: %w\n%s", d.Address(), last, d.Log())
+	return nil
 }
 
 func (d *Daemon) answers() error {

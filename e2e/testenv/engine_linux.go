@@ -30,11 +30,14 @@ type Engine struct {
 	cmd *exec.Cmd
 }
 
+// ErrNoEngine means that the engines of the tests are none of e2e/env, so that their programs cannot be run.
+var ErrNoEngine = errors.New("e2e/env has not started an engine")
+
 // NewEngine starts an engine of a kind of e2e/env, with so many bytes for everything that it keeps, and returns when it answers.
 func NewEngine(kind string, size int64) (*Engine, error) {
 	program, env, err := programOf(kind)
 	if err != nil {
-		return nil, fmt.Errorf("e2e/env has not started an engine of the kind %s: %w", kind, err)
+		return nil, fmt.Errorf("%w of the kind %s: %w", ErrNoEngine, kind, err)
 	}
 	dir, err := NewDir()
 	if err != nil {
@@ -98,35 +101,22 @@ func (e *Engine) socket() string { return filepath.Join(e.dir, "docker.sock") }
 func (e *Engine) Host() string { return "unix://" + e.socket() }
 
 // Log returns what it has said.
-func (e *Engine) Log() string {
-	text, _ := os.ReadFile(filepath.Join(e.dir, "log")) // for messages only
-	return string(text)
-}
+func (e *Engine) Log() string { return logIn(e.dir) }
 
 // Start starts it, again too, unless it runs, and returns when it answers.
 func (e *Engine) Start() error {
 	if e.cmd != nil && e.cmd.ProcessState == nil {
 		return nil
 	}
-	logs, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer logs.Close()
 	e.cmd = exec.Command(e.program, "--config-file", filepath.Join(e.dir, "daemon.json"))
 	e.cmd.Env = e.env
-	e.cmd.Stdout, e.cmd.Stderr = logs, logs
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt of the tests lets them end it
-	if err := e.cmd.Start(); err != nil {
+	if err := start(e.cmd, e.dir); err != nil {
 		return err
 	}
-	var last error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if last = e.answers(); last == nil {
-			return nil
-		}
+	if err := await(e.answers); err != nil {
+		return fmt.Errorf("the engine at %s does not answer: %w\n%s", e.Host(), err, e.Log())
 	}
-	return fmt.Errorf("the engine at %s does not answer: %w\n%s", e.Host(), last, e.Log())
+	return nil
 }
 
 func (e *Engine) answers() error {

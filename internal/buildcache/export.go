@@ -32,6 +32,20 @@ func (e *ExportError) Error() string {
 }
 func (e *ExportError) Unwrap() error { return e.Err }
 
+// Failed returns the error of an export as an [ExportError]. It is nil if there was none, or if the build goes on without this export, which
+// is noted then.
+func (e Entry) Failed(ctx context.Context, err error, note diag.Notes) error {
+	if err == nil {
+		return nil
+	}
+	err = &ExportError{e, err}
+	if e.IgnoreError() && ctx.Err() == nil {
+		note(diag.Diagnostic{Severity: diag.Warning, Cause: err})
+		return nil
+	}
+	return err
+}
+
 // Made is the result of one platform's solve.
 type Made struct {
 	Platform   platform.Platform
@@ -55,13 +69,10 @@ func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []M
 			dgst, err := export(ctx, n, under, e, made)
 			mu.Lock()
 			defer mu.Unlock()
-			switch {
-			case err == nil:
+			if err = e.Failed(ctx, err, n.Note); err != nil {
+				failed = append(failed, err)
+			} else {
 				exported[i] = dgst
-			case e.IgnoreError() && ctx.Err() == nil:
-				n.Note(diag.Diagnostic{Severity: diag.Warning, Cause: &ExportError{e, err}})
-			default:
-				failed = append(failed, &ExportError{e, err})
 			}
 		})
 	}

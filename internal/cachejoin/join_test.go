@@ -32,6 +32,10 @@ func record(name string, layer int, links ...int) types.CacheRecord {
 	return r
 }
 
+func described(mediaType string, dgst digest.Digest, size int64) ocispecs.Descriptor {
+	return ocispecs.Descriptor{MediaType: mediaType, Digest: dgst, Size: size}
+}
+
 // share is a share of a node whose layers all exist.
 func share(node string, layers []types.CacheLayer, records ...types.CacheRecord) Share {
 	s := Share{Node: node, Config: types.CacheConfig{Layers: layers, Records: records}, Blobs: blobs{}}

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	types "github.com/moby/buildkit/cache/remotecache/v1/types"
-	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -140,23 +140,21 @@ func assemble(shares []Share) (joined, error) {
 	}
 	marks := make([]ocispecs.Descriptor, len(shares))
 	for i, s := range shares {
-		marks[i] = described(types.CacheConfigMediaTypeV0, s.Source.Digest, s.Source.Size)
-		marks[i].Annotations = map[string]string{AnnotationNode: s.Node, AnnotationRenewed: s.Renewed.UTC().Format(time.RFC3339)}
+		marks[i] = ocispecs.Descriptor{
+			MediaType: types.CacheConfigMediaTypeV0, Digest: s.Source.Digest, Size: s.Source.Size,
+			Annotations: map[string]string{AnnotationNode: s.Node, AnnotationRenewed: s.Renewed.UTC().Format(time.RFC3339)},
+		}
 	}
 	slices.SortFunc(marks, func(a, b ocispecs.Descriptor) int {
 		return strings.Compare(a.Annotations[AnnotationNode], b.Annotations[AnnotationNode])
 	})
 	j := joined{
-		configDoc: configDoc, config: described(types.CacheConfigMediaTypeV0, digest.FromBytes(configDoc), int64(len(configDoc))),
+		configDoc: configDoc, config: content.NewDescriptorFromBytes(types.CacheConfigMediaTypeV0, configDoc),
 		listed: append(layers, marks...),
 	}
 	j.body, err = json.Marshal(ocispecs.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest, Config: j.config, Layers: j.listed,
 	})
-	j.desc = described(ocispecs.MediaTypeImageManifest, digest.FromBytes(j.body), int64(len(j.body)))
+	j.desc = content.NewDescriptorFromBytes(ocispecs.MediaTypeImageManifest, j.body)
 	return j, err
-}
-
-func described(mediaType string, dgst digest.Digest, size int64) ocispecs.Descriptor {
-	return ocispecs.Descriptor{MediaType: mediaType, Digest: dgst, Size: size}
 }

@@ -19,16 +19,20 @@ type CannotRunError struct {
 	ByHand    bool   // nothing can be installed there from here
 }
 
+// Where names the node, and its address if there is one.
+func (e *CannotRunError) Where() string {
+	if e.Address == "" {
+		return "node " + e.Node
+	}
+	return fmt.Sprintf("node %s (%s)", e.Node, e.Address)
+}
+
 func (e *CannotRunError) Error() string {
 	needing := "steps of the Dockerfile"
 	if e.Tests {
 		needing = "tests"
 	}
-	node := "node " + e.Node
-	if e.Address != "" {
-		node += fmt.Sprintf(" (%s)", e.Address)
-	}
-	msg := fmt.Sprintf("%s cannot run programs for %s, and %s need that", node, formatAll(e.Platforms), needing)
+	msg := fmt.Sprintf("%s cannot run programs for %s, and %s need that", e.Where(), formatAll(e.Platforms), needing)
 	if e.Err != nil {
 		msg += ": " + e.Err.Error()
 	}

@@ -100,13 +100,7 @@ func (w task) joinCaches(ctx context.Context, nodes []string, exported [][]diges
 		if !ok || len(exports) == 0 {
 			return
 		}
-		if err := at.Join(ctx, exports); err != nil {
-			errs[i] = &buildcache.ExportError{To: e, Err: err}
-		}
-		if errs[i] != nil && e.IgnoreError() && ctx.Err() == nil {
-			w.env.Progress.Note(diag.Diagnostic{Severity: diag.Warning, Cause: errs[i]})
-			errs[i] = nil
-		}
+		errs[i] = e.Failed(ctx, at.Join(ctx, exports), w.env.Progress.Note)
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -177,6 +177,20 @@ func TestLimitsAndSharedStepsAreANodesOwn(t *testing.T) {
 	}
 }
 
+// cachesOf returns the names of the caches that a BuildKit was asked to import and to export.
+func cachesOf(b *buildkittest.Builder) (imports, exports []string) {
+	name := func(attrs map[string]string) string { return attrs["ref"] + attrs["name"] + attrs["scope"] }
+	for _, s := range b.Others() {
+		for _, e := range s.Opt.CacheImports {
+			imports = append(imports, name(e.Attrs))
+		}
+		for _, e := range s.Opt.CacheExports {
+			exports = append(exports, name(e.Attrs))
+		}
+	}
+	return imports, exports
+}
+
 func TestEachNodeImportsAndExportsTheCachesOfItsPlatforms(t *testing.T) {
 	w := newHarness(t, copiesContext)
 	w.platforms("linux/amd64,linux/arm64")
@@ -185,15 +199,7 @@ func TestEachNodeImportsAndExportsTheCachesOfItsPlatforms(t *testing.T) {
 	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c:{{platform}}")}
 	w.mustRun()
 	for b, name := range map[*buildkittest.Builder]string{w.Builder: "linux-amd64", arm: "linux-arm64"} {
-		var imports, exports []string
-		for _, s := range b.Others() {
-			for _, e := range s.Opt.CacheImports {
-				imports = append(imports, e.Attrs["ref"])
-			}
-			for _, e := range s.Opt.CacheExports {
-				exports = append(exports, fmt.Sprint(e.Attrs["ref"], s.Exported))
-			}
-		}
+		imports, exports := cachesOf(b)
 		own := []string{"r/c:" + name}
 		if !slices.Equal(imports, own) || len(exports) != 1 || !strings.HasPrefix(exports[0], own[0]) {
 			t.Errorf("%v imports %q and exports %q", b.Platforms, imports, exports)
@@ -312,15 +318,7 @@ func TestANodeHasANameOfItsOwnInAService(t *testing.T) {
 	w.req.Cache.To = []buildcache.Entry{entry("type=s3", "bucket=b", "name=app;other"), entry("type=gha")}
 	w.mustRun()
 	for b, node := range map[*buildkittest.Builder]string{w.Builder: "default", arm: "second"} {
-		var imports, exports []string
-		for _, s := range b.Others() {
-			for _, e := range s.Opt.CacheImports {
-				imports = append(imports, e.Attrs["name"])
-			}
-			for _, e := range s.Opt.CacheExports {
-				exports = append(exports, e.Attrs["name"]+e.Attrs["scope"])
-			}
-		}
+		imports, exports := cachesOf(b)
 		slices.Sort(exports)
 		if diff := cmp.Diff([]string{"app-" + node + ";other-" + node, "buildkit-" + node}, slices.Compact(exports)); diff != "" {
 			t.Errorf("%s exports (-want +got):\n%s", node, diff)

@@ -19,10 +19,7 @@ func cannotRunHint(cannot *preflight.CannotRunError) string {
 	if !tried {
 		missing = &emulation.MissingError{Platforms: cannot.Platforms}
 	}
-	node := "node " + cannot.Node
-	if cannot.Address != "" {
-		node += fmt.Sprintf(" (%s)", cannot.Address)
-	}
+	node := cannot.Where()
 	install := cmp.Or(privilegeHint(cannot.Err, "on the host of "+node+", "), missingHint(missing, cannot.Builder))
 	if cannot.ByHand {
 		install = hostHint(missing, node)
