@@ -6,16 +6,15 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
@@ -71,55 +70,16 @@ func (s *story) countingEngine() (host string, sent func() int64) {
 // for DOCKER_HOST. kill closes all connections, and no other is accepted.
 func (s *story) proxiedEngine(seen io.Writer) (host string, kill func()) {
 	s.Helper()
-	scheme, address, _ := strings.Cut(s.host, "://")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	s.check(err)
-	var all sync.Map
-	kill = func() {
-		_ = listener.Close() // it may be closed already
-		all.Range(func(conn, _ any) bool {
-			_ = conn.(net.Conn).Close()
-			return true
-		})
-	}
-	s.Cleanup(kill)
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			engine, err := net.Dial(scheme, address)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			all.Store(client, nil)
-			all.Store(engine, nil)
-			go relay(client, engine, seen)
-		}
-	}()
-	return "tcp://" + listener.Addr().String(), kill
+	proxy := s.far(&testenv.Far{To: s.host, Tap: func() io.Writer { return seen }})
+	return proxy.Address(), proxy.Close
 }
 
-// relay copies both ways until both sides have ended; each side may end its sending first.
-func relay(client, engine net.Conn, seen io.Writer) {
-	back := make(chan struct{})
-	go func() {
-		defer close(back)
-		_, _ = io.Copy(client, engine)
-		closeWrite(client)
-	}()
-	_, _ = io.Copy(engine, io.TeeReader(client, seen))
-	closeWrite(engine)
-	<-back
-	_, _ = client.Close(), engine.Close()
-}
-
-func closeWrite(c net.Conn) {
-	if half, ok := c.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // it may be closed already
-	}
+// far starts a proxy that ends with the story.
+func (s *story) far(proxy *testenv.Far) *testenv.Far {
+	s.Helper()
+	s.check(proxy.Start())
+	s.Cleanup(proxy.Close)
+	return proxy
 }
 
 type counter struct{ n *atomic.Int64 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // These builders are made here and removed at the end.
@@ -22,17 +24,16 @@ const (
 
 // world is the state that all rows share.
 type world struct {
-	dir               string // removed at the end
-	plugin, peer      string // the binaries
-	bare              string
-	engine, registry  string
-	base              string
-	ways              []way
-	stores            []way // engines that images are loaded into, by the kind of their store
-	log               io.Writer
-	undo              []func(context.Context)
-	environ           []string
-	stopForwardedHost context.CancelFunc
+	dir              string // removed at the end
+	plugin, peer     string // the binaries
+	bare             string
+	engine, registry string
+	base             string
+	ways             []way
+	stores           []way // engines that images are loaded into, by the kind of their store
+	log              io.Writer
+	undo             []func(context.Context)
+	environ          []string
 }
 
 // way is a client's connection to the engine and to BuildKit.
@@ -76,11 +77,14 @@ func newWorld(ctx context.Context, plugin string, log io.Writer) (w *world, err 
 
 // builders makes ours and the peer's, and finds the ways to connect to them.
 func (w *world) builders(ctx context.Context) error {
-	fctx, stop := context.WithCancel(ctx)
-	w.stopForwardedHost = stop
-	tcp, err := forward(fctx, w.engine)
-	if err != nil {
-		return err
+	tcp := w.engine // a client that connects by TCP cannot know that it is on the engine's machine
+	if strings.HasPrefix(w.engine, "unix://") {
+		proxy := testenv.Far{To: w.engine}
+		if err := proxy.Start(); err != nil {
+			return err
+		}
+		w.undo = append(w.undo, func(context.Context) { proxy.Close() })
+		tcp = proxy.Address()
 	}
 	direct, err := w.newWay("socket", w.engine)
 	if err != nil {
@@ -180,9 +184,6 @@ func (w *world) close() {
 	defer cancel()
 	for i := len(w.undo) - 1; i >= 0; i-- {
 		w.undo[i](ctx)
-	}
-	if w.stopForwardedHost != nil {
-		w.stopForwardedHost()
 	}
 	if w.dir != "" {
 		_ = os.RemoveAll(w.dir)
