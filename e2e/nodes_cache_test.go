@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +122,57 @@ func TestTwoBuildsThatExportAtOnceLoseNothing(t *testing.T) {
 		made := s.chanceOf(string(rune('a'+k)), twoPlatforms)
 		s.equal("what fresh nodes made", s.builds("again", twoPlatforms, "--cache-from", s.cache, dir), made)
 	}
+}
+
+func TestAFoldersCacheHasWhatEveryNodeMade(t *testing.T) {
+	s := besideOn(t).shared()
+	s.remoteNode("first", s.bareUnix(), "--platform", "linux/amd64")
+	s.remoteNode("second", s.bareArm(), "--platform", "linux/arm64")
+	folder := filepath.Join(t.TempDir(), "cache")
+	from, to := "type=local,src="+folder, "type=local,mode=max,reset=true,dest="+folder
+	dir := s.ownSteps()
+	made := s.builds("made", twoPlatforms, "--cache-to", to, dir)
+
+	s.fresh()
+	r := s.mustBuild("--platform", twoPlatforms, "--push", "-t", s.repo+":again", "--cache-from", from, dir)
+	s.equal("what two fresh nodes made", s.chanceOf("again", twoPlatforms), made)
+	s.lacks("the build", r.err, "warning:")
+	peer := "e2e-" + random()
+	s.peer("create", "--name", peer, "--driver", "docker-container", "--driver-opt", "network=host")
+	s.Cleanup(func() { s.peer("rm", "-f", peer) })
+	s.peer("build", "--builder", peer, "--platform", twoPlatforms, "--push", "-t", s.repo+":peer", "--cache-from", from, dir)
+	s.equal("what buildx made on one fresh builder", s.chanceOf("peer", twoPlatforms), made)
+
+	// Two builds export at once, one of them with one node.
+	other, third := s.ownSteps(), s.ownSteps()
+	amd := s.start(call{args: s.buildArgs("--platform", "linux/amd64", "--push", "-t", s.repo+":own", "--cache-to", to, other)})
+	arm := s.start(call{args: s.buildArgs("--platform", "linux/arm64", "--push", "-t", s.repo+":own-arm", "--cache-to", to, third)})
+	for _, p := range []*process{amd, arm} {
+		if r := p.wait(); r.code != 0 {
+			s.Fatalf("status %d\n%s", r.code, r.err)
+		}
+	}
+	own := append(s.chanceOf("own", "linux/amd64"), s.chanceOf("own-arm", "linux/arm64")...)
+	s.fresh()
+	s.equal("what a fresh node made of a share", s.builds("own2", "linux/amd64", "--cache-from", from, other), own[:1])
+	s.equal("what a fresh node made of the other", s.builds("own2-arm", "linux/arm64", "--cache-from", from, third), own[1:])
+	left, err := filepath.Glob(filepath.Join(folder, ".docker-multiarch-stage-*"))
+	s.check(err)
+	s.equal("what is left of the exports", joined(left), "[]")
+
+	// Only what is named stays: a cache that is cleaned is as large as one that was exported once.
+	s.mustBuild("--platform", twoPlatforms, "--push", "-t", s.repo+":last", "--cache-to", to, dir)
+	size := s.blobsIn(folder)
+	s.mustBuild("--platform", twoPlatforms, "--push", "-t", s.repo+":last", "--cache-to", to, s.ownSteps())
+	s.equal("the blobs of a cleaned cache", s.blobsIn(folder), size)
+}
+
+// blobsIn counts the blobs of a layout.
+func (s *story) blobsIn(folder string) int {
+	s.Helper()
+	blobs, err := os.ReadDir(filepath.Join(folder, "blobs", "sha256"))
+	s.check(err)
+	return len(blobs)
 }
 
 func TestACacheReplacesNoImage(t *testing.T) {

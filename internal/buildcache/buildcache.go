@@ -32,6 +32,8 @@ type Cache struct {
 type Entry struct {
 	Type  string
 	Attrs map[string]string
+
+	into string // see Into
 }
 
 // PlatformMark stands for the platform in an attribute of a cache: linux-arm64, linux-arm-v7.
@@ -84,7 +86,13 @@ func (e Entry) each(ps []platform.Platform) []Entry {
 }
 
 func (e Entry) option() client.CacheOptionsEntry {
-	return client.CacheOptionsEntry{Type: e.Type, Attrs: maps.Clone(e.Attrs)} // BuildKit's client writes into the map
+	attrs := maps.Clone(e.Attrs) // BuildKit's client writes into the map
+	if e.into != "" {
+		attrs["dest"] = e.into
+		delete(attrs, "tag")
+		delete(attrs, "reset")
+	}
+	return client.CacheOptionsEntry{Type: e.Type, Attrs: attrs}
 }
 
 // Repositories returns the repositories that registry caches are exported to, each once: a refusal by one of them fails the build. Exports

@@ -78,7 +78,7 @@ func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []M
 	}
 	for i, e := range to {
 		switch {
-		case e.Type == "inline":
+		case e.Type == "inline", e.Type == "": // each image has its own; none
 		case e.Marked():
 			for _, m := range made {
 				one(i, e.of(m.Platform), m)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -12,13 +13,18 @@ import (
 )
 
 // Joined reports whether the exports of several nodes are joined under the name of this one.
-func (e Entry) Joined() bool { return e.Type == "registry" && !e.Marked() }
+func (e Entry) Joined() bool { return (e.Type == "registry" || e.Type == "local") && !e.Marked() }
 
-// Shared reports whether several nodes can export to this destination: it is a part of each image, or one for each platform, or each node
-// has a name of its own there.
-func (e Entry) Shared() bool {
-	_, named := serviceNames[e.Type]
-	return e.Type == "inline" || e.Type == "registry" || named || e.Marked()
+// Into returns a local cache that is exported to a folder inside its destination. The folder need not be cleaned.
+func (e Entry) Into(dir string) Entry {
+	e.into = dir
+	return e
+}
+
+// Resets reports whether the folder of a local cache is cleaned after the export, as BuildKit's client reads the attribute.
+func (e Entry) Resets() bool {
+	resets, _ := strconv.ParseBool(e.Attrs["reset"])
+	return resets
 }
 
 // serviceNames are the attributes by which a service finds a cache (BuildKit's cache/remotecache). BuildKit's default is the same for all.
@@ -53,7 +59,7 @@ func (c Cache) OnNode(node string, all []string) Cache {
 	return on
 }
 
-// Tag returns the tag under which the nodes' exports are joined; ok is false if there is none.
+// Tag returns the tag of a registry under which the nodes' exports are joined; ok is false if there is none.
 func (e Entry) Tag() (tag reference.NamedTagged, ok bool) {
 	named, err := reference.ParseNormalizedNamed(e.Attrs["ref"])
 	if err != nil || !e.Joined() {

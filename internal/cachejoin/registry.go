@@ -1,283 +1,80 @@
 package cachejoin
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Target is a tag of a registry that has, or will have, a joined cache.
-type Target struct {
+// Tag is a tag of a registry. The nodes push their shares to tags of their own in the same repository, and with them all layers.
+type Tag struct {
 	Registry *manifest.Client
 	Tag      reference.NamedTagged
-	Note     diag.Notes
-	Now      time.Time
 	// LookAgain is as the constant, but for tests.
 	LookAgain time.Duration
 }
 
-// Export is the manifest that a node has pushed to the repository of a [Target].
-type Export struct {
-	Node     string
-	Manifest digest.Digest
-}
+// LookAgain is how long after its write a tag is read for the last time. Registries compare nothing when a tag is written, so a client
+// that has just found the tag from before may still replace it; its request takes less than this.
+const LookAgain = time.Second
 
-// NotCacheError says that a cache would replace something else.
-type NotCacheError struct{ Ref string }
+// String implements Place.
+func (t Tag) String() string { return reference.FamiliarString(t.Tag) }
 
-func (e *NotCacheError) Error() string {
-	return fmt.Sprintf("%s is an image, which a build cache would replace", e.Ref)
-}
+func (t Tag) lookAgain() time.Duration { return t.LookAgain }
 
-// errMoved says that another client has written the tag in the meantime.
-var errMoved = errors.New("other builds write it all the time")
-
-const (
-	// maxTries is how often a join is made again because the tag has moved. Of several builds that write it at once, one succeeds at each try.
-	maxTries = 20
-	// requestsAtOnce bounds the concurrent questions about layers.
-	requestsAtOnce = 8
-	// LookAgain is how long after its write a tag is read for the last time. Registries compare nothing when a tag is written, so a client
-	// that has just found the tag from before may still replace it; its request takes less than this.
-	LookAgain = time.Second
-)
-
-// Check returns a [NotCacheError] if the tag names something else than a cache.
-func (t Target) Check(ctx context.Context) error {
-	_, _, err := t.read(ctx)
-	return err
-}
-
-// Join makes the tag a cache of what the nodes have exported and of what other nodes have in it. It compares the tag before it writes, reads
-// it afterwards, and begins again if another client has written it: builds that end at the same time lose nothing.
-func (t Target) Join(ctx context.Context, exports []Export) error {
-	shares := make([]Share, len(exports))
-	for i, e := range exports {
-		var err error
-		if shares[i], err = t.exported(ctx, e); err != nil {
-			return fmt.Errorf("the cache of node %q: %w", e.Node, err)
-		}
-	}
-	err := errMoved
-	for try := 0; try < maxTries && errors.Is(err, errMoved); try++ {
-		err = t.once(ctx, slices.Clone(shares))
-	}
-	return err
-}
-
-// exported reads the cache that a node has just pushed.
-func (t Target) exported(ctx context.Context, e Export) (Share, error) {
-	if err := t.Registry.Shown(ctx, t.Tag, e.Manifest); err != nil {
-		return Share{}, err
-	}
-	l, src, err := t.cache(ctx, e.Manifest, e.Manifest.String())
-	if err != nil {
-		return Share{}, err
-	}
-	return l.share(ctx, src, mark{node: e.Node, renewed: t.Now, config: l.config})
-}
-
-// cache reads a manifest of the repository, which has to be of a cache; name is for messages.
-func (t Target) cache(ctx context.Context, dgst digest.Digest, name string) (listing, *manifest.Source, error) {
-	ref, err := reference.WithDigest(reference.TrimNamed(t.Tag), dgst)
-	if err != nil {
-		return listing{}, nil, err
-	}
-	desc, src, err := t.Registry.Source(ctx, ref)
-	if err != nil {
-		return listing{}, nil, err
-	}
-	body, err := content.FetchAll(ctx, src, desc)
-	if err != nil {
-		return listing{}, nil, err
-	}
-	l, ok, err := readListing(desc.MediaType, body)
-	if err == nil && !ok {
-		err = &NotCacheError{name}
-	}
-	return l, src, err
-}
-
-// share reads the config of a share in a manifest.
-func (l listing) share(ctx context.Context, src content.Fetcher, m mark) (Share, error) {
-	if m.config.Size > maxRead {
-		return Share{}, fmt.Errorf("its config has %d bytes, and BuildKit reads %d", m.config.Size, maxRead)
-	}
-	body, err := content.FetchAll(ctx, src, m.config)
-	if err != nil {
-		return Share{}, err
-	}
-	config, err := ParseConfig(body)
-	if err != nil {
-		return Share{}, fmt.Errorf("its config: %w", err)
-	}
-	return Share{Node: m.node, Renewed: m.renewed, Config: config, Source: m.config, Blobs: l.blobs}, nil
-}
-
-// current is what the tag names.
-type current struct {
-	digest digest.Digest // "": nothing
-	listing
-	src *manifest.Source
-}
-
-// read reads what the tag names. It looks with the rights of a push first: some registries refuse to let a client read what does not exist.
-func (t Target) read(ctx context.Context) (now current, marks []mark, err error) {
+// now looks with the rights of a push: some registries refuse to let a client read what does not exist.
+func (t Tag) now(ctx context.Context) (ocispecs.Descriptor, error) {
 	look, err := t.Registry.Look(ctx, t.Tag)
-	if err != nil || look.Digest == "" {
-		return current{}, nil, err
-	}
-	l, src, err := t.cache(ctx, look.Digest, reference.FamiliarString(t.Tag))
+	return ocispecs.Descriptor{Digest: look.Digest}, err
+}
+
+func (t Tag) blobs(ctx context.Context, desc ocispecs.Descriptor) (ocispecs.Descriptor, content.ReadOnlyStorage, error) {
+	ref, err := reference.WithDigest(reference.TrimNamed(t.Tag), desc.Digest)
 	if err != nil {
-		return current{}, nil, err
+		return desc, nil, err
 	}
-	return current{look.Digest, l, src}, l.shares(t.Now), nil
+	return t.Registry.Source(ctx, ref)
 }
 
-// once reads the tag, joins, and writes. It returns errMoved if another client has replaced what was read, or what was written.
-func (t Target) once(ctx context.Context, exported []Share) error {
-	now, marks, err := t.read(ctx)
-	if err != nil {
-		return err
+func (t Tag) exported(ctx context.Context, e Export) (ocispecs.Descriptor, content.ReadOnlyStorage, error) {
+	desc := ocispecs.Descriptor{Digest: e.Manifest}
+	if err := t.Registry.Shown(ctx, t.Tag, e.Manifest); err != nil {
+		return desc, nil, err
 	}
-	for i, s := range exported {
-		k := slices.IndexFunc(marks, func(m mark) bool { return m.node == s.Node && m.config.Digest == s.Source.Digest })
-		if k >= 0 && t.Now.Sub(marks[k].renewed) < renewal {
-			exported[i].Renewed = marks[k].renewed
-		}
-	}
-	others, err := t.others(ctx, now, kept(marks, exported, t.Now))
-	if err != nil {
-		return err
-	}
-	j, left, err := fitting(exported, others)
-	if err != nil {
-		return err
-	}
-	for _, s := range left {
-		t.warn(s.Node, errors.New("BuildKit would not read a cache of this size"))
-	}
-	if err := t.write(ctx, now.digest, j); err != nil || j.desc.Digest == now.digest {
-		return err
-	}
-	return t.stays(ctx, exported, marks)
+	return t.blobs(ctx, desc)
 }
 
-// stays returns errMoved if another client, which has not seen the shares that were just written, replaces them. before are the marks that
-// were there when this client read the tag.
-func (t Target) stays(ctx context.Context, written []Share, before []mark) error {
-	select {
-	case <-time.After(t.LookAgain):
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	_, now, err := t.read(ctx)
-	for _, s := range written {
-		has := configOf(now, s.Node)
-		// A third one is a later share of the same node.
-		if has == "" || has != s.Source.Digest && has == configOf(before, s.Node) {
-			return cmp.Or(err, errMoved)
-		}
-	}
-	return err
-}
+func (t Tag) take(context.Context, Export, ...ocispecs.Descriptor) error { return nil }
 
-// configOf returns the digest of a node's share; "" if it has none.
-func configOf(marks []mark, node string) digest.Digest {
-	for _, m := range marks {
-		if m.node == node {
-			return m.config.Digest
-		}
-	}
-	return ""
-}
-
-// others reads the shares that stay, and finds out which of their layers still exist. It warns of a share that it cannot read, and leaves it
-// out: no BuildKit could use it.
-func (t Target) others(ctx context.Context, now current, marks []mark) (shares []Share, err error) {
-	if len(marks) == 0 {
-		return nil, nil
-	}
-	exist, err := now.existing(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range marks {
-		s, err := listing{blobs: exist}.share(ctx, now.src, m)
-		if refused, ok := errors.AsType[*manifest.Error](err); ok && !errors.Is(refused, manifest.ErrNotFound) {
-			return nil, err // the share may be good
-		}
-		if err != nil {
-			t.warn(m.node, err)
-			continue
-		}
-		shares = append(shares, s)
-	}
-	return shares, nil
-}
-
-func (t Target) warn(node string, err error) {
-	whose := fmt.Sprintf("the share of node %q", node)
-	if node == "" {
-		whose = "the share without a node"
-	}
-	t.Note(diag.Warningf("the cache %s: %s was dropped: %v", reference.FamiliarString(t.Tag), whose, err))
-}
-
-// existing returns the layers of the manifest that the repository still has.
-func (c current) existing(ctx context.Context) (blobs, error) {
-	all := make([]ocispecs.Descriptor, 0, len(c.blobs))
-	for _, d := range c.blobs {
-		all = append(all, d)
-	}
-	there := make([]bool, len(all))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(requestsAtOnce)
-	for i, d := range all {
-		group.Go(func() (err error) {
-			there[i], err = c.src.Exists(ctx, d)
-			return err
-		})
-	}
-	err := group.Wait()
-	exist := blobs{}
-	for i, d := range all {
-		if there[i] {
-			exist.add(d)
-		}
-	}
-	return exist, err
-}
-
-// write uploads the joined cache and moves the tag to it, if the tag still names the digest from before.
-func (t Target) write(ctx context.Context, before digest.Digest, j joined) error {
+func (t Tag) write(ctx context.Context, before digest.Digest, j joined) error {
 	repo := reference.TrimNamed(t.Tag)
 	t.Registry.Remember(repo, j.listed...) // the nodes have pushed them, or they were asked for
-	if err := t.Registry.Upload(ctx, repo, j.desc, index.Bodies{j.desc.Digest: j.body, j.config.Digest: j.configDoc}); err != nil {
+	if err := t.Registry.Upload(ctx, repo, j.desc, j.bodies()); err != nil {
 		return err
 	}
 	_, err := t.Registry.Publish(ctx, manifest.PublishRequest{
 		Targets: []reference.NamedTagged{t.Tag}, Descriptor: j.desc, Body: j.body,
-		Seen: []manifest.Image{{Repository: repo, Descriptor: j.desc}},
-		Allow: func(_ reference.NamedTagged, now digest.Digest) error {
-			if now != before {
-				return errMoved
-			}
-			return nil
-		},
+		Seen:  []manifest.Image{{Repository: repo, Descriptor: j.desc}},
+		Allow: func(_ reference.NamedTagged, now digest.Digest) error { return unmoved(now, before) },
 	})
 	return err
+}
+
+func unmoved(now, before digest.Digest) error {
+	if now != before {
+		return errMoved
+	}
+	return nil
+}
+
+func (j joined) bodies() index.Bodies {
+	return index.Bodies{j.desc.Digest: j.body, j.config.Digest: j.configDoc}
 }

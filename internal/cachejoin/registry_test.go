@@ -28,8 +28,9 @@ import (
 
 // world is a registry with a cache's tag.
 type world struct {
-	t testing.TB
-	Target
+	t      testing.TB
+	place  Tag
+	Now    time.Time
 	before func(*http.Request) int // if not nil and its result not 0, it is the answer's status
 
 	mu    sync.Mutex
@@ -57,15 +58,17 @@ func newWorld(t testing.TB) *world {
 		backend.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(server.Close)
-	w.Target = Target{
-		Registry: client(), Tag: named(t, strings.TrimPrefix(server.URL, "http://")+"/app:cache"), Now: day, LookAgain: 20 * time.Millisecond,
-		Note: func(d diag.Diagnostic) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.notes = append(w.notes, d.Shown())
-		},
-	}
+	w.Now = day
+	w.place = Tag{Registry: client(), Tag: named(t, strings.TrimPrefix(server.URL, "http://")+"/app:cache"), LookAgain: 20 * time.Millisecond}
 	return w
+}
+
+func (w *world) target() Target {
+	return Target{Place: w.place, Now: w.Now, Note: func(d diag.Diagnostic) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.notes = append(w.notes, d.Shown())
+	}}
 }
 
 func client() *manifest.Client {
@@ -86,12 +89,12 @@ func (w *world) push(tag, mediaType string, body []byte, all index.Bodies) diges
 	w.t.Helper()
 	desc := described(mediaType, digest.FromBytes(body), int64(len(body)))
 	all[desc.Digest] = body
-	repo := reference.TrimNamed(w.Tag)
-	if err := w.Registry.Upload(w.t.Context(), repo, desc, all); err != nil {
+	repo := reference.TrimNamed(w.place.Tag)
+	if err := w.place.Registry.Upload(w.t.Context(), repo, desc, all); err != nil {
 		w.t.Fatal(err)
 	}
 	to := named(w.t, repo.String()+":"+tag)
-	if _, err := w.Registry.Publish(w.t.Context(), manifest.PublishRequest{Targets: []reference.NamedTagged{to}, Descriptor: desc, Body: body}); err != nil {
+	if _, err := w.place.Registry.Publish(w.t.Context(), manifest.PublishRequest{Targets: []reference.NamedTagged{to}, Descriptor: desc, Body: body}); err != nil {
 		w.t.Fatal(err)
 	}
 	return desc.Digest
@@ -104,7 +107,7 @@ func (w *world) export(tag, node string, steps ...string) Export {
 	body, _ := json.Marshal(ocispecs.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest, Config: config, Layers: layers,
 	})
-	return Export{node, w.push(tag, ocispecs.MediaTypeImageManifest, body, all)}
+	return Export{Node: node, Manifest: w.push(tag, ocispecs.MediaTypeImageManifest, body, all)}
 }
 
 // exported returns the descriptors and the blobs of an export.
@@ -127,7 +130,7 @@ func exported(steps []string) (config ocispecs.Descriptor, layers []ocispecs.Des
 
 func (w *world) join(exports ...Export) {
 	w.t.Helper()
-	if err := w.Join(w.t.Context(), exports); err != nil {
+	if err := w.target().Join(w.t.Context(), exports); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -135,7 +138,7 @@ func (w *world) join(exports ...Export) {
 // has fails the test unless the tag has shares of these nodes, and the results of exactly these steps.
 func (w *world) has(nodes string, steps ...string) {
 	w.t.Helper()
-	now, marks, err := w.read(w.t.Context())
+	now, marks, err := w.target().read(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -219,7 +222,7 @@ func TestNothingIsReadWhereNothingIs(t *testing.T) {
 		}
 		return 0
 	}
-	if err := w.Check(t.Context()); err != nil {
+	if err := w.target().Check(t.Context()); err != nil {
 		t.Error(err)
 	}
 	w.join(e)
@@ -239,7 +242,7 @@ func TestOldSharesAndThoseAboveTheLimitAreDropped(t *testing.T) {
 		w.Now = w.Now.Add(time.Minute)
 		w.join(w.export("cache-x", fmt.Sprint("x", i), fmt.Sprint("x", i)))
 	}
-	_, marks, err := w.read(t.Context())
+	_, marks, err := w.target().read(t.Context())
 	if err != nil || len(marks) != maxShares+1 || configOf(marks, "amd") != "" || configOf(marks, "x0") == "" {
 		t.Errorf("%v: %d shares", err, len(marks))
 	}
@@ -266,7 +269,7 @@ func TestSharesThatDoNotFitAreDroppedFromTheOldestOn(t *testing.T) {
 func TestALayerThatTheRepositoryLostIsDropped(t *testing.T) {
 	w := newWorld(t)
 	w.join(w.export("cache-arm", "arm", "base", "lost", "last"))
-	w.Registry = client() // another process
+	w.place.Registry = client() // another process
 	w.before = func(r *http.Request) int {
 		if strings.HasSuffix(r.URL.Path, digest.FromString("lost").String()) {
 			return http.StatusNotFound
@@ -289,7 +292,7 @@ func TestAShareThatCannotBeReadIsDroppedWithAWarning(t *testing.T) {
 		w.push("cache", m.MediaType, body, index.Bodies{m.Config.Digest: []byte(config)})
 		w.join(w.export("cache-amd", "amd", "amd"))
 		w.has("[amd]", "amd")
-		if text := fmt.Sprint(w.notes); len(w.notes) != 1 || !strings.Contains(text, what) || !strings.Contains(text, w.Tag.String()) {
+		if text := fmt.Sprint(w.notes); len(w.notes) != 1 || !strings.Contains(text, what) || !strings.Contains(text, w.place.Tag.String()) {
 			t.Errorf("%q", w.notes)
 		}
 	}
@@ -299,15 +302,15 @@ func TestARegistryThatDoesNotAnswerDropsNoShare(t *testing.T) {
 	w := newWorld(t)
 	w.join(w.export("cache-arm", "arm", "arm"))
 	e := w.export("cache-amd", "amd", "amd")
-	_, marks, _ := w.read(t.Context())
-	w.Registry = client()
+	_, marks, _ := w.target().read(t.Context())
+	w.place.Registry = client()
 	w.before = func(r *http.Request) int {
 		if strings.HasSuffix(r.URL.Path, marks[0].config.Digest.String()) {
 			return http.StatusServiceUnavailable
 		}
 		return 0
 	}
-	if err := w.Join(t.Context(), []Export{e}); err == nil {
+	if err := w.target().Join(t.Context(), []Export{e}); err == nil {
 		t.Error("it was joined")
 	}
 	w.before = nil
@@ -328,16 +331,16 @@ func TestAnImageIsNotReplaced(t *testing.T) {
 	for mediaType, body := range map[string][]byte{ocispecs.MediaTypeImageManifest: image, ocispecs.MediaTypeImageIndex: list} {
 		w := newWorld(t)
 		e := w.export("cache-amd", "amd", "amd")
-		if err := w.Check(t.Context()); err != nil {
+		if err := w.target().Check(t.Context()); err != nil {
 			t.Errorf("nothing is there: %v", err)
 		}
 		is := w.push("cache", mediaType, body, all)
-		for _, err := range []error{w.Check(t.Context()), w.Join(t.Context(), []Export{e})} {
-			if refused, ok := errors.AsType[*NotCacheError](err); !ok || refused.Ref != w.Tag.String() {
+		for _, err := range []error{w.target().Check(t.Context()), w.target().Join(t.Context(), []Export{e})} {
+			if refused, ok := errors.AsType[*NotCacheError](err); !ok || refused.Ref != w.place.String() {
 				t.Errorf("got %v", err)
 			}
 		}
-		if desc, err := w.Registry.Resolve(t.Context(), w.Tag); err != nil || desc.Digest != is {
+		if desc, err := w.place.Registry.Resolve(t.Context(), w.place.Tag); err != nil || desc.Digest != is {
 			t.Errorf("%v: the tag names %s", err, desc.Digest)
 		}
 	}
@@ -347,13 +350,14 @@ func TestBuildsThatExportAtOnceLoseNothing(t *testing.T) {
 	w := newWorld(t)
 	var joining sync.WaitGroup
 	var steps, nodes []string
-	w.LookAgain = LookAgain
+	w.place.LookAgain = LookAgain
 	for i := range 4 {
 		name := fmt.Sprint("node", i)
 		nodes, steps = append(nodes, name), append(steps, "step of "+name)
 		e := w.export("cache-"+name, name, "step of "+name)
-		target := w.Target
-		target.Registry = client()
+		place := w.place
+		place.Registry = client()
+		target := Target{place, w.target().Note, day}
 		joining.Go(func() {
 			if err := target.Join(context.WithoutCancel(t.Context()), []Export{e}); err != nil {
 				t.Error(err)
@@ -368,9 +372,8 @@ func TestAShareThatIsReplacedUnseenIsWrittenAgain(t *testing.T) {
 	w := newWorld(t)
 	other := w.export("cache-arm", "arm", "arm")
 	mine := w.export("cache-amd", "amd", "amd")
-	late, written := w.Target, false
-	late.Registry, late.LookAgain = client(), 0
-	w.Registry = client()
+	late, written := Target{Tag{client(), w.place.Tag, 1}, w.target().Note, day}, false
+	w.place.Registry = client()
 	w.before = func(r *http.Request) int {
 		if r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, "/manifests/cache") || written {
 			return 0
@@ -382,7 +385,7 @@ func TestAShareThatIsReplacedUnseenIsWrittenAgain(t *testing.T) {
 		return 0
 	}
 	w.join(mine)
-	now, marks, err := w.read(t.Context())
+	now, marks, err := w.target().read(t.Context())
 	if err != nil || configOf(marks, "amd") == "" {
 		t.Fatalf("%v: %s has shares %v", err, now.digest, marks)
 	}

@@ -38,7 +38,7 @@ func StageOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetch
 
 // Commit names the image. After it, Abort has nothing to remove.
 func (s *Staged) Commit(ctx context.Context) error {
-	if err := s.folder.name(ctx, s.image); err != nil {
+	if err := s.folder.name(ctx, s.image, nil); err != nil {
 		return fmt.Errorf("write an OCI layout to %q: %w", s.folder.path, err)
 	}
 	s.folder.made = nil
@@ -82,8 +82,8 @@ func (d *folder) fill(ctx context.Context, img Image) error {
 	return nil
 }
 
-// name puts the image into index.json.
-func (d *folder) name(ctx context.Context, img Image) (err error) {
+// name puts the image into index.json, unless allow, which may be nil, returns an error for the present entries.
+func (d *folder) name(ctx context.Context, img Image, allow func(before []ocispecs.Descriptor) error) (err error) {
 	if err := d.mkdir(d.path); err != nil {
 		return err
 	}
@@ -92,12 +92,15 @@ func (d *folder) name(ctx context.Context, img Image) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	// A writer that failed may have taken back what this one found there.
-	if err := d.fill(ctx, img); err != nil {
+	before, err := d.entries()
+	if err == nil && allow != nil {
+		err = allow(before)
+	}
+	if err != nil {
 		return err
 	}
-	before, err := d.entries()
-	if err != nil {
+	// A writer that failed may have taken back what this one found there.
+	if err := d.fill(ctx, img); err != nil {
 		return err
 	}
 	index, err := indexJSON(merge(before, img.entries()))
@@ -116,12 +119,16 @@ func (d *folder) file(name string) string { return filepath.Join(d.path, filepat
 
 // entries returns the current entries of index.json.
 func (d *folder) entries() ([]ocispecs.Descriptor, error) {
-	body, err := os.ReadFile(d.file(ocispecs.ImageIndexFile))
+	f, _, err := folderFiles(d.path).open(ocispecs.ImageIndexFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
+	}
+	body, err := readDocument(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", ocispecs.ImageIndexFile, err)
 	}
 	index, err := document.Layout(body)
 	if err != nil {

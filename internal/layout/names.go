@@ -21,16 +21,22 @@ type Image struct {
 	// Names are the image's names in the layout, each as a descriptor of its own. There may be none.
 	Names []reference.NamedTagged
 
-	refs []string // the reference names of an image that was read, most of them tags
+	refs []string // the reference names of an image that was read, or of one without names; most of them are tags
 }
 
 // entries returns the image's descriptors in index.json. The tag is the reference name, as other tools expect, and the full name
 // is beside it, as in containerd's exporter.
 func (img Image) entries() []ocispecs.Descriptor {
-	if len(img.Names) == 0 {
-		return []ocispecs.Descriptor{entry(img.Root, nil)}
-	}
 	var entries []ocispecs.Descriptor
+	if len(img.Names) == 0 {
+		for _, ref := range img.refs {
+			entries = append(entries, entry(img.Root, map[string]string{ocispecs.AnnotationRefName: ref}))
+		}
+		if len(entries) == 0 {
+			entries = append(entries, entry(img.Root, nil))
+		}
+		return entries
+	}
 	seen := map[string]bool{}
 	for _, name := range img.Names {
 		if seen[name.String()] {

@@ -3,7 +3,6 @@ package solve
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
 // withCaches adds to a preflight the caches that only BuildKit can judge: those of services, whose attributes the service defines.
@@ -55,10 +55,17 @@ func (r *nodeRun) checkJoined(ctx context.Context) error {
 
 // joinedAt returns the place where the nodes' exports to a destination are joined, if the builder has several nodes.
 func (w task) joinedAt(e buildcache.Entry) (at cachejoin.Target, ok bool) {
+	at = cachejoin.Target{Note: w.env.Progress.Note, Now: time.Now()}
+	if !w.env.several() || !e.Joined() {
+		return at, false
+	}
+	if e.Type == "local" {
+		at.Place = cachejoin.Folder{Dir: e.Attrs["dest"], Tag: e.Attrs["tag"], Stage: sink.StagePrefix}
+		return at, true
+	}
 	tag, ok := e.Tag()
-	return cachejoin.Target{
-		Registry: w.env.Registry, Tag: tag, Note: w.env.Progress.Note, Now: time.Now(), LookAgain: cachejoin.LookAgain,
-	}, ok && w.env.several()
+	at.Place = cachejoin.Tag{Registry: w.env.Registry, Tag: tag, LookAgain: cachejoin.LookAgain}
+	return at, ok
 }
 
 // exportCaches exports from each node the results that it has made, and joins those of several nodes under the name that the user gave.
@@ -74,33 +81,96 @@ func exportCaches(ctx context.Context, w task, results []solved, p pins.Pins) er
 		}
 	}
 	names := slices.Sorted(maps.Keys(first))
-	errs, exported := make([]error, len(names)), make([][]digest.Digest, len(names))
+	errs, shares, temporary := make([]error, len(names)), make([][]cachejoin.Export, len(names)), make([]stages, len(names))
 	ask(len(names), func(k int) {
 		r := first[names[k]]
-		exported[k], errs[k] = buildcache.Export(ctx, r.caches(), p.Policy, r.req.Cache.To, made[names[k]])
+		var to []buildcache.Entry
+		if to, shares[k], errs[k] = r.staged(ctx, &temporary[k]); errs[k] != nil {
+			return
+		}
+		var digests []digest.Digest
+		digests, errs[k] = buildcache.Export(ctx, r.caches(), p.Policy, to, made[names[k]])
+		for i, dgst := range digests {
+			shares[k][i].Manifest = dgst
+		}
 	})
-	if err := errors.Join(errs...); err != nil {
-		return err
+	err := errors.Join(errs...)
+	if err == nil {
+		err = w.joinCaches(ctx, shares)
 	}
-	return w.joinCaches(ctx, names, exported)
+	for _, of := range temporary {
+		of.remove()
+	}
+	if err == nil {
+		w.cleanCaches(ctx)
+	}
+	return err
 }
 
-// joinCaches joins the nodes' exports to each destination. exported has the digests by node and destination.
-func (w task) joinCaches(ctx context.Context, nodes []string, exported [][]digest.Digest) error {
+// stages have functions that remove the folders of a node's exports.
+type stages []func()
+
+func (s stages) remove() {
+	for _, remove := range s {
+		remove()
+	}
+}
+
+// staged returns the destinations of a node's exports: those to a folder that others export to as well go to a folder of the node's own. The
+// caller adds the digests to exports, and removes the folders when the caches are joined, also after an error.
+func (r *nodeRun) staged(ctx context.Context, made *stages) (to []buildcache.Entry, exports []cachejoin.Export, err error) {
+	to, exports = slices.Clone(r.req.Cache.To), make([]cachejoin.Export, len(r.req.Cache.To))
+	for i, e := range to {
+		exports[i].Node = r.node.Name
+		folder, ok := r.folderOf(e)
+		if !ok {
+			continue
+		}
+		dir, remove, failed := folder.NewStage(ctx)
+		if failed != nil {
+			to[i], err = buildcache.Entry{}, errors.Join(err, e.Failed(ctx, failed, r.env.Progress.Note))
+			continue
+		}
+		*made, exports[i].Dir, to[i] = append(*made, remove), dir, e.Into(dir)
+	}
+	return to, exports, err
+}
+
+// folderOf returns the folder where the nodes' exports to a destination are joined, if it is one.
+func (w task) folderOf(e buildcache.Entry) (cachejoin.Folder, bool) {
+	at, _ := w.joinedAt(e)
+	folder, ok := at.Place.(cachejoin.Folder)
+	return folder, ok
+}
+
+// cleanCaches removes from joined caches in folders what they no longer need, where the user asks for that.
+func (w task) cleanCaches(ctx context.Context) {
+	for _, e := range w.req.Cache.To {
+		folder, ok := w.folderOf(e)
+		if !ok || !e.Resets() {
+			continue
+		}
+		if err := folder.Clean(ctx); err != nil {
+			w.env.Progress.Note(diag.Warningf("the cache %s keeps what it no longer needs: %v", e, err))
+		}
+	}
+}
+
+// joinCaches joins the nodes' exports to each destination. exported has them by node and destination; one without a digest is none.
+func (w task) joinCaches(ctx context.Context, exported [][]cachejoin.Export) error {
 	errs := make([]error, len(w.req.Cache.To))
 	ask(len(errs), func(i int) {
 		e := w.req.Cache.To[i]
 		at, ok := w.joinedAt(e)
 		var exports []cachejoin.Export
-		for k, node := range nodes {
-			if dgst := exported[k][i]; dgst != "" {
-				exports = append(exports, cachejoin.Export{Node: node, Manifest: dgst})
+		for _, of := range exported {
+			if of[i].Manifest != "" {
+				exports = append(exports, of[i])
 			}
 		}
-		if !ok || len(exports) == 0 {
-			return
+		if ok && len(exports) > 0 {
+			errs[i] = e.Failed(ctx, at.Join(ctx, exports), w.env.Progress.Note)
 		}
-		errs[i] = e.Failed(ctx, at.Join(ctx, exports), w.env.Progress.Note)
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -143,21 +213,4 @@ func exportedTo(opt client.SolveOpt) []reference.Named {
 		}
 	}
 	return nil
-}
-
-// replacedCaches returns the findings about caches that several nodes would export to one destination, each overwriting the others'.
-// Registries and services have names for each node.
-func (c decider) replacedCaches() (found []diag.Diagnostic) {
-	if len(c.runs) < 2 {
-		return nil
-	}
-	for _, e := range c.req.Cache.To {
-		if !e.Shared() {
-			found = append(found, diag.Diagnostic{
-				Check: "cache", Severity: diag.Error, Cause: fmt.Errorf("%d nodes would export the cache %s, and each would overwrite the others'", len(c.runs), e),
-				Fix: "put {{platform}} into its name, so that each platform has a cache of its own",
-			})
-		}
-	}
-	return found
 }

@@ -206,7 +206,6 @@ func (c decider) examine(ctx context.Context, v observation) []diag.Diagnostic {
 	for _, r := range c.runs {
 		found = append(found, r.reach.Findings(refusals)...)
 	}
-	found = append(found, c.replacedCaches()...)
 	if slices.ContainsFunc(found, diag.Diagnostic.Refuses) {
 		found = append(found, preflight.Unreadable(c.targets, v.errs)...)
 	}

@@ -207,26 +207,16 @@ func TestEachNodeImportsAndExportsTheCachesOfItsPlatforms(t *testing.T) {
 	}
 }
 
-func TestOneFolderOfSeveralNodesIsRefused(t *testing.T) {
-	w := newHarness(t, copiesContext)
-	w.platforms("linux/amd64,linux/arm64")
-	w.second("linux/arm64", nil)
-	w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d"), entry("type=registry", "ref="+w.host+"/c"), entry("type=gha"), entry("type=inline")}
-	found := w.findings()
-	if len(found) != 1 || found[0].Check != "cache" || !strings.Contains(found[0].Fix, "{{platform}}") {
-		t.Errorf("%q", w.texts(found))
-	}
-}
-
-// exportsTo makes a builder write a cache of one step, whose name is the tag, to each registry that it exports to.
-func (w *harness) exportsTo(b *buildkittest.Builder) {
+// exportsTo makes a builder write a cache of one step, whose name is the tag, to each registry that it exports to, and one of a step named
+// folder to each folder.
+func (w *harness) exportsTo(b *buildkittest.Builder, folder string) {
 	b.Cached = func(e client.CacheOptionsEntry) string {
+		step := folder
 		tag, err := reference.ParseNormalizedNamed(e.Attrs["ref"])
-		if err != nil {
-			w.t.Error(err)
-			return ""
+		if e.Type == "registry" && err == nil {
+			step = tag.(reference.Tagged).Tag()
 		}
-		config := fmt.Appendf(nil, `{"records":[{"digest":%q}]}`, digest.FromString(tag.(reference.Tagged).Tag()))
+		config := fmt.Appendf(nil, `{"records":[{"digest":%q}]}`, digest.FromString(step))
 		describe := func(mediaType string, body []byte) ocispecs.Descriptor {
 			return ocispecs.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(body), Size: int64(len(body))}
 		}
@@ -234,7 +224,13 @@ func (w *harness) exportsTo(b *buildkittest.Builder) {
 		m.SchemaVersion = 2
 		body, _ := json.Marshal(m) // such a manifest can always be written
 		desc := describe(m.MediaType, body)
-		if err := w.env.Registry.Upload(w.t.Context(), tag, desc, index.Bodies{desc.Digest: body, m.Config.Digest: config}); err != nil {
+		blobs := index.Bodies{desc.Digest: body, m.Config.Digest: config}
+		if e.Type == "local" {
+			err = layout.NewFolder(e.Attrs["dest"]).Tag(w.t.Context(), "latest", desc, blobs, func(digest.Digest) error { return nil })
+		} else {
+			err = w.env.Registry.Upload(w.t.Context(), tag, desc, blobs)
+		}
+		if err != nil {
 			w.t.Error(err)
 		}
 		text, _ := json.Marshal(desc)
@@ -246,8 +242,8 @@ func TestTheCachesOfSeveralNodesAreJoinedUnderTheNameThatTheUserGave(t *testing.
 	w := newHarness(t, copiesContext)
 	w.platforms("linux/amd64,linux/arm64")
 	arm := w.second("linux/arm64", nil)
-	w.exportsTo(w.Builder)
-	w.exportsTo(arm)
+	w.exportsTo(w.Builder, "")
+	w.exportsTo(arm, "")
 	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "mode=max", "ref="+w.host+"/c:all")}
 	w.mustRun()
 	for b, want := range map[*buildkittest.Builder]string{w.Builder: w.host + "/c:all-default", arm: w.host + "/c:all-second"} {
@@ -286,6 +282,43 @@ func TestTheCachesOfSeveralNodesAreJoinedUnderTheNameThatTheUserGave(t *testing.
 	w.mustRun()
 	if now, err := w.env.Registry.Resolve(t.Context(), w.tags("c:all")[0]); err != nil || now.Digest != desc.Digest {
 		t.Errorf("%v: the cache is %s, was %s", err, now.Digest, desc.Digest)
+	}
+}
+
+func TestTheFoldersOfSeveralNodesAreJoinedInTheOneThatTheUserGave(t *testing.T) {
+	w := newHarness(t, copiesContext)
+	w.platforms("linux/amd64,linux/arm64")
+	arm := w.second("linux/arm64", nil)
+	w.exportsTo(w.Builder, "first")
+	w.exportsTo(arm, "second")
+	dir := filepath.Join(t.TempDir(), "cache")
+	w.req.Cache.To = []buildcache.Entry{entry("type=local", "mode=max", "tag=all", "reset=true", "dest="+dir)}
+	w.mustRun()
+	for _, b := range []*buildkittest.Builder{w.Builder, arm} {
+		for _, s := range b.Others() {
+			for _, e := range s.Opt.CacheExports {
+				if at := e.Attrs["dest"]; filepath.Dir(at) != dir || e.Attrs["mode"] != "max" || e.Attrs["tag"] != "" || e.Attrs["reset"] != "" {
+					t.Errorf("%v exports %v", b.Platforms, e.Attrs)
+				}
+			}
+		}
+	}
+	cache := layout.NewFolder(dir)
+	desc, err := cache.Tagged("all")
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := layout.Read(t.Context(), desc, cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := content.FetchAll(t.Context(), cache, graph.Nodes[0].Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, string(config), digest.FromString("first").String(), digest.FromString("second").String())
+	if left, err := filepath.Glob(filepath.Join(dir, sink.StagePrefix+"*")); err != nil || len(left) > 0 {
+		t.Errorf("%v: left: %v", err, left)
 	}
 }
 
