@@ -29,8 +29,13 @@ const buildkitNamespace = "buildkit"
 // Fetch opens a blob as one stream from start to end. The caller closes it. The error for a missing
 // blob is containerd's errdefs.ErrNotFound. The bytes are not compared with the digest.
 func (b Blobs) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+	return b.fetchFrom(ctx, desc, 0)
+}
+
+// fetchFrom is Fetch for the bytes from an offset on.
+func (b Blobs) fetchFrom(ctx context.Context, desc ocispecs.Descriptor, offset int64) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(namespaces.WithNamespace(ctx, buildkitNamespace))
-	stream, err := b.api.Read(ctx, &contentapi.ReadContentRequest{Digest: desc.Digest.String()})
+	stream, err := b.api.Read(ctx, &contentapi.ReadContentRequest{Digest: desc.Digest.String(), Offset: offset})
 	if err != nil {
 		cancel()
 		return nil, blobError(desc, err)

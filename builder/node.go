@@ -7,6 +7,7 @@ import (
 
 	bkclient "github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/builder/link"
 	"github.com/docker-multiarch/docker-multiarch/builder/probe"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
@@ -36,8 +37,12 @@ type Node struct {
 
 	// Ahead, if not nil, is a probe that has already begun; Probe uses its answer.
 	Ahead *Ahead
+	// Again opens another connection, when the first one has broken; nil cannot.
+	Again func(context.Context) (*link.Link, error)
 	// Disconnect ends the connection. BuildKit keeps running.
 	Disconnect func() error
+
+	resumed []*Resumed
 }
 
 // Abilities are what a node can do besides building. An ability is nil where its driver has no way to
@@ -123,6 +128,9 @@ func (n *Node) Why(ctx context.Context) error {
 // Close ends the connection. BuildKit keeps running.
 func (n *Node) Close() error {
 	n.Ahead.Stop()
+	for _, r := range n.resumed {
+		_ = r.close() // the node's own connection is the one to report
+	}
 	if n.Disconnect == nil {
 		return nil
 	}

@@ -138,6 +138,6 @@ func (d Driver) connect(ctx context.Context, eng *engine.Engine, e builder.Endpo
 			Engine: &builder.Engine{Images: trust.Images{Engine: eng, Trusted: want.Trusted, Auth: want.Auth}},
 			Lost:   func(ctx context.Context) error { return fmt.Errorf("the engine at %s: %w", eng.Host(), l.Why(ctx)) },
 		},
-		Disconnect: l.Close,
+		Again: l.Again, Disconnect: l.Close,
 	}, nil
 }

@@ -83,12 +83,15 @@ func (l *Link) startWatch(ctx context.Context, p pace) {
 // Version is BuildKit's version; "" for one that is too old to tell it.
 func (l *Link) Version() string { return l.Workers[0].BuildkitVersion.Version }
 
+// Again opens another connection to the same BuildKit, also if this one was given up.
+func (l *Link) Again(ctx context.Context) (*Link, error) { return Open(ctx, l.line.opt) }
+
 // Why returns why the connection broke: the watch's reason, else what a new connection shows.
 func (l *Link) Why(ctx context.Context) error {
 	if err := l.line.lost(); err != nil {
 		return err
 	}
-	again, err := Open(ctx, l.line.opt)
+	again, err := l.Again(ctx)
 	if err != nil {
 		return err
 	}

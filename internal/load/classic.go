@@ -188,9 +188,16 @@ func (s *classicStore) send(ctx context.Context, req Request, images []image) er
 		return err
 	}
 	skippable := slices.ContainsFunc(chains, func(chain digest.Digest) bool { return s.chains[chain] })
+	for _, img := range images {
+		for i, chain := range chainIDs(img.diffIDs) {
+			if !s.chains[chain] && i < len(img.node.Layers) {
+				req.Meter.Expect(img.node.Layers[i])
+			}
+		}
+	}
 	return retried(ctx, skippable, func(spare bool) error {
 		return s.engine.Load(ctx, func(w io.Writer) error {
-			return layout.WriteDocker(ctx, w, missing, req.Blobs, func(_ ocispecs.Descriptor, chain digest.Digest) bool {
+			return layout.WriteDocker(ctx, w, missing, req.Meter.Through(req.Blobs), func(_ ocispecs.Descriptor, chain digest.Digest) bool {
 				return spare && s.chains[chain]
 			})
 		})

@@ -55,6 +55,7 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	if !found.known {
 		s.sends(ctx, req.Root.Digest)
 	}
+	req.Meter.Expect(found.missing(images, out)...)
 	send := func(out, there map[digest.Digest]bool) error {
 		return sendIndex(ctx, s.engine, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || there[d], there[d] })
 	}
@@ -93,6 +94,18 @@ func (f found) layers(images []image) map[digest.Digest]bool {
 		}
 	}
 	return has
+}
+
+// missing returns the images' layers that the engine does not have, without those that are left out.
+func (f found) missing(images []image, out map[digest.Digest]bool) (layers []ocispecs.Descriptor) {
+	for _, img := range images {
+		for _, layer := range img.node.Layers {
+			if !f.blobs[layer.Digest] && !out[layer.Digest] {
+				layers = append(layers, layer)
+			}
+		}
+	}
+	return layers
 }
 
 // complete reports whether the engine has all wanted blobs, and everything that belongs to the images, except those that are left out. An
@@ -167,7 +180,7 @@ func namesAt(ctx context.Context, eng *engine.Engine, names []reference.NamedTag
 func sendIndex(ctx context.Context, eng *engine.Engine, req Request, has hasBlob, leave func(digest.Digest) (skip, spared bool)) error {
 	var spared []digest.Digest
 	err := eng.Load(ctx, func(w io.Writer) error {
-		return layout.WriteOCI(ctx, w, layout.Image{Root: req.Root}, req.Blobs, func(desc ocispecs.Descriptor) bool {
+		return layout.WriteOCI(ctx, w, layout.Image{Root: req.Root}, req.Meter.Through(req.Blobs), func(desc ocispecs.Descriptor) bool {
 			skip, had := leave(desc.Digest)
 			if had {
 				spared = append(spared, desc.Digest)

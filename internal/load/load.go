@@ -28,6 +28,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -49,6 +50,8 @@ type Request struct {
 	Selection Selection
 	// Check, if not nil, is called for everything that the loaded images consist of, sent or not, before a name moves.
 	Check func(ctx context.Context, blobs ...ocispecs.Descriptor) error
+	// Meter counts the bytes of layers while they are sent; nil counts nothing.
+	Meter *transfer.Meter
 	// Note, if not nil, gets messages for the user.
 	Note diag.Notes
 }

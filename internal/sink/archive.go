@@ -6,9 +6,11 @@ import (
 	"slices"
 
 	"github.com/distribution/reference"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -49,29 +51,36 @@ type archiveFile struct {
 }
 
 func (a *archiveFile) Prepare(ctx context.Context) error {
-	return written(a.env, a.Dest, func() (err error) {
+	return written(a.env, a.Dest, func(m *transfer.Meter) (err error) {
+		m.Expect(a.result.layers()...)
+		blobs := m.Through(a.result.Index.Blobs)
 		if a.Dest == Stdout {
-			return a.write(ctx, a.env.Stdout)
+			return a.write(ctx, a.env.Stdout, blobs)
 		}
 		if a.file, err = newPending(ctx, a.Dest); err != nil {
 			return err
 		}
-		if err = a.write(ctx, a.file); err == nil {
+		if err = a.write(ctx, a.file, blobs); err == nil {
 			err = a.file.Close()
+		}
+		if err == nil && !a.file.inPlace {
+			if archive, err := layout.Open(ctx, a.file.Name()); err == nil {
+				a.result.arrived(archive)
+			}
 		}
 		return err
 	})
 }
 
-func (a *archiveFile) write(ctx context.Context, w io.Writer) error {
+func (a *archiveFile) write(ctx context.Context, w io.Writer, blobs content.Fetcher) error {
 	if !a.Docker {
-		return layout.WriteOCI(ctx, w, layout.Image{Root: a.result.Root, Names: a.Names}, a.result.Index.Blobs, nil)
+		return layout.WriteOCI(ctx, w, layout.Image{Root: a.result.Root, Names: a.Names}, blobs, nil)
 	}
 	images, err := a.dockerImages()
 	if err != nil {
 		return err
 	}
-	return layout.WriteDocker(ctx, w, images, a.result.Index.Blobs, nil)
+	return layout.WriteDocker(ctx, w, images, blobs, nil)
 }
 
 // dockerImages names the images for an archive without an index, as a classic engine has them. The node's own platform (else the first) has
@@ -121,8 +130,12 @@ type archiveFolder struct {
 }
 
 func (a *archiveFolder) Prepare(ctx context.Context) error {
-	return written(a.env, a.Dest, func() (err error) {
-		a.staged, err = layout.StageOCIDir(ctx, a.Dest, layout.Image{Root: a.result.Root, Names: a.Names}, a.result.Index.Blobs)
+	return written(a.env, a.Dest, func(m *transfer.Meter) (err error) {
+		m.Expect(a.result.layers()...)
+		a.staged, err = layout.StageOCIDir(ctx, a.Dest, layout.Image{Root: a.result.Root, Names: a.Names}, m.Through(a.result.Index.Blobs))
+		if err == nil {
+			a.result.arrived(layout.NewFolder(a.Dest))
+		}
 		return err
 	})
 }
@@ -142,8 +155,8 @@ func (a *archiveFolder) Abort(ctx context.Context) {
 }
 
 // written runs the writing of an output, and shows it while it lasts.
-func written(env Env, dest string, work func() error) error {
-	if err := env.During("writing "+dest, work); err != nil {
+func written(env Env, dest string, work func(*transfer.Meter) error) error {
+	if err := env.Moving("writing "+dest, work); err != nil {
 		return &OutputError{dest, err}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -73,8 +74,11 @@ func (d Delivery) Scanner() string {
 	return defaultScanner
 }
 
-// Sinks returns the destinations of a result in the order in which they are committed: those that may refuse it come first.
+// Sinks returns the destinations of a result in the order in which they are committed: those that may refuse it come first. They read each
+// blob from its node once.
 func (d Delivery) Sinks(env Env, files *StagedFiles, r Result) (list []Sink) {
+	r.once = transfer.NewOnce(r.Index.Blobs)
+	r.Index.Blobs = r.once
 	if len(d.ByDigest) > 0 {
 		list = append(list, &untagged{env.Registry, r, d.ByDigest})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -45,9 +46,9 @@ func (e *engineStore) Prepare(ctx context.Context) error {
 		e.env.Note(diag.Warningf("nothing is loaded into the engine, since the platforms chosen for it failed"))
 		return nil
 	}
-	return e.env.During("sending images to the engine", func() (err error) {
+	return e.env.Moving("sending images to the engine", func(m *transfer.Meter) (err error) {
 		e.staged, err = load.Stage(ctx, e.env.Engine, load.Request{
-			Names: e.load.Names, Root: e.result.Root, Blobs: e.result.Index.Blobs, Selection: selection, Note: e.env.Note,
+			Names: e.load.Names, Root: e.result.Root, Blobs: e.result.Index.Blobs, Selection: selection, Meter: m, Note: e.env.Note,
 		})
 		return err
 	})

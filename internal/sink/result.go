@@ -8,10 +8,12 @@ import (
 
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -26,6 +28,8 @@ type Result struct {
 	Root ocispecs.Descriptor
 	// Native is the builder's own platform.
 	Native platform.Platform
+
+	once *transfer.Once // the content of Index, once Sinks was called
 }
 
 // Env has the services that the sinks use. Engine and Stdout may be nil if no sink needs them.
@@ -33,9 +37,10 @@ type Env struct {
 	Registry *manifest.Client
 	Engine   *engine.Engine
 	Stdout   io.Writer
-	// Note receives messages for the user. During runs work, and shows it if it lasts.
+	// Note receives messages for the user. During runs work, and shows it if it lasts; Moving does so with the bytes that it counts.
 	Note   diag.Notes
 	During func(what string, work func() error) error
+	Moving func(what string, work func(*transfer.Meter) error) error
 }
 
 // Result assembles one index of a build's images (in the order of the platforms) for the targets.
@@ -114,6 +119,21 @@ func (r Result) images() []manifest.Image {
 		}
 	}
 	return all
+}
+
+// layers returns the layers of all images, in their order; one of several images is listed as often.
+func (r Result) layers() (all []ocispecs.Descriptor) {
+	for _, c := range r.Children {
+		all = append(all, c.Image.Layers...)
+	}
+	return all
+}
+
+// arrived adds a place where all layers are from now on, so that no output reads them from their nodes again.
+func (r Result) arrived(at content.Fetcher) {
+	if r.once != nil {
+		r.once.Arrived(at)
+	}
 }
 
 func (r Result) platforms() []platform.Platform {

@@ -47,6 +47,8 @@ type Node struct {
 	// Blobs reads the node's own store: the layers of images that were exported to this machine. The caller compares a blob with its
 	// descriptor.
 	Blobs content.Fetcher
+	// Layers reads the same for the outputs: a reader goes on where a broken connection has left it.
+	Layers content.Fetcher
 	// Sent returns how many bytes the node's BuildKit has written so far, to connections and to files; nil if nobody can tell.
 	Sent func(context.Context) (int64, error)
 	// Probe finds out how the node's kernel runs programs of the platforms. It is called only if one of them has another architecture than

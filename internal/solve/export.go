@@ -35,7 +35,7 @@ func (t *trial) collect(ctx context.Context, resp *client.SolveResponse, documen
 		return index.Child{}, nil
 	}
 	c, root, err := t.req.ReadExported(ctx, resp.ExporterResponse, documents)
-	c.Layers = t.node.Blobs
+	c.Layers = t.node.Layers
 	if err != nil || !t.req.Pushes() {
 		return c, err
 	}

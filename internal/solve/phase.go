@@ -1,12 +1,14 @@
 package solve
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -23,17 +25,41 @@ func (e Env) during(what string, work func() error) error {
 	return err
 }
 
+// moving is during for work that moves blobs, which are shown by their bytes.
+func (e Env) moving(what string, work func(*transfer.Meter) error) error {
+	p := phase{progress: e.Progress, name: what, began: time.Now(), meter: &transfer.Meter{}}
+	looking, end := context.WithCancel(context.Background())
+	var looks sync.WaitGroup
+	looks.Go(func() {
+		for look := time.NewTicker(noticeable); ; {
+			select {
+			case <-look.C:
+				p.show()
+			case <-looking.Done():
+				look.Stop()
+				return
+			}
+		}
+	})
+	err := work(p.meter)
+	end()
+	looks.Wait()
+	p.end(err)
+	return err
+}
+
 // phase is work that is shown if it takes long.
 type phase struct {
 	progress Progress
 	name     string
 	began    time.Time
+	meter    *transfer.Meter // nil if nothing is counted
 
 	mu           sync.Mutex
 	shown, ended bool
 }
 
-// show begins to show the phase, unless it has ended.
+// show begins to show the phase, or how far it is, unless it has ended.
 func (p *phase) show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +84,14 @@ func (p *phase) end(err error) {
 }
 
 func (p *phase) tell(completed *time.Time, failed string) {
-	p.progress.Status(platform.Platform{}, &client.SolveStatus{Vertexes: []*client.Vertex{{
-		Digest: digest.FromString("docker-multiarch\x00" + p.name), Name: p.name, Started: &p.began, Completed: completed, Error: failed,
-	}}})
+	vertex := digest.FromString("docker-multiarch\x00" + p.name)
+	status := &client.SolveStatus{Vertexes: []*client.Vertex{{
+		Digest: vertex, Name: p.name, Started: &p.began, Completed: completed, Error: failed,
+	}}}
+	if done, total := p.meter.Bytes(); total > 0 {
+		status.Statuses = []*client.VertexStatus{{
+			ID: "layers", Vertex: vertex, Current: done, Total: total, Timestamp: time.Now(), Started: &p.began, Completed: completed,
+		}}
+	}
+	p.progress.Status(platform.Platform{}, status)
 }
