@@ -29,6 +29,9 @@ type Node struct {
 	Caches             []string // the types of build caches that this build of BuildKit has; nil: all
 	Warnings           []string // for the user, at each build
 
+	// More are other BuildKits of the endpoint that a build may use as well, such as the pods of one workload. Their names differ.
+	More []*Node
+
 	// Client is the one connection to BuildKit, which carries any number of solves and sessions. Close
 	// closes it.
 	Client *bkclient.Client
@@ -125,14 +128,17 @@ func (n *Node) Why(ctx context.Context) error {
 	return fmt.Errorf("%s was lost during the build: %w", n.Endpoint, why)
 }
 
-// Close ends the connection. BuildKit keeps running.
-func (n *Node) Close() error {
+// Close ends the connection, and those of More. BuildKit keeps running.
+func (n *Node) Close() (err error) {
+	for _, other := range n.More {
+		err = errors.Join(err, other.Close())
+	}
 	n.Ahead.Stop()
 	for _, r := range n.resumed {
 		_ = r.close() // the node's own connection is the one to report
 	}
-	if n.Disconnect == nil {
-		return nil
+	if n.Disconnect != nil {
+		err = errors.Join(n.Disconnect(), err)
 	}
-	return n.Disconnect()
+	return err
 }

@@ -38,3 +38,14 @@ func UnknownOption(key string, known []string) error {
 	}
 	return fmt.Errorf("unknown driver option %q: known are %s", key, strings.Join(known, ", "))
 }
+
+// EnvOption begins the names of options that set variables of BuildKit's environment.
+const EnvOption = "env."
+
+// MaskOption hides the values of environment variables, which may hold tokens.
+func MaskOption(key, value string) string {
+	if value != "" && strings.HasPrefix(key, EnvOption) {
+		return "***"
+	}
+	return value
+}

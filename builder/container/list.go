@@ -55,7 +55,7 @@ func statusOf(side side, labels map[string]string, state container.ContainerStat
 		Network: s.Network, Volume: volumeName(name), Fixed: s.Fixed, Flags: s.Flags, Options: map[string]string{}, Created: created,
 	}
 	for k, v := range s.Options {
-		st.Options[k] = MaskOption(k, v)
+		st.Options[k] = builder.MaskOption(k, v)
 	}
 	return st
 }

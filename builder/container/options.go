@@ -20,7 +20,7 @@ type Options map[string]string
 const (
 	optNetwork = "network"
 	optImage   = "image"
-	optEnv     = "env." // followed by the variable's name
+	optEnv     = builder.EnvOption // followed by the variable's name
 )
 
 // option applies a value to a container that is about to be created.
@@ -89,14 +89,6 @@ func (o Options) apply(c *container.Config, h *container.HostConfig) error {
 		}
 	}
 	return nil
-}
-
-// MaskOption hides the values of environment variables, which may hold tokens.
-func MaskOption(key, value string) string {
-	if value != "" && strings.HasPrefix(key, optEnv) {
-		return "***"
-	}
-	return value
 }
 
 // fixedOption is an option of the peer's that accepts one value only.

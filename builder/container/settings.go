@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 )
 
@@ -78,7 +79,7 @@ func differences(want, have settings) []string {
 	out = append(out, networkChange(want, have)...)
 	for _, k := range slices.Sorted(maps.Keys(want.Options)) {
 		if v, ok := have.Options[k]; !ok || v != want.Options[k] {
-			out = append(out, change("option "+k, MaskOption(k, v), MaskOption(k, want.Options[k])))
+			out = append(out, change("option "+k, builder.MaskOption(k, v), builder.MaskOption(k, want.Options[k])))
 		}
 	}
 	if want.Config != "" && want.Config != have.Config {

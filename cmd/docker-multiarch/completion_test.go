@@ -46,7 +46,7 @@ func TestCompletion(t *testing.T) {
 		"caches to read":     {[]string{"build", "--cache-from", ""}, []string{"type=registry,ref=", "type=gha"}, "type=inline"},
 		"caches to write":    {[]string{"build", "--cache-to", ""}, []string{"type=inline", "type=local,mode=max,dest="}, ""},
 		"what to load":       {[]string{"build", "--load="}, []string{"native", "linux/arm64"}, ""},
-		"drivers":            {[]string{"builder", "create", "--driver", ""}, []string{"docker-container", "remote"}, "kubernetes"},
+		"drivers":            {[]string{"builder", "create", "--driver", ""}, []string{"docker-container", "kubernetes", "remote"}, "docker-container-peer"},
 		"a driver's options": {[]string{"builder", "create", "--driver", "remote", "--driver-opt", ""}, []string{"cacert="}, "memory="},
 		"fixed platforms":    {[]string{"builder", "create", "--platform", ""}, []string{"linux/arm64"}, ""},
 		"filters of du":      {[]string{"builder", "du", "--filter", ""}, []string{"until=", "type=exec.cachemount"}, ""},

@@ -18,6 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/builder/dockerengine"
+	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes"
 	"github.com/docker-multiarch/docker-multiarch/builder/remote"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
@@ -59,6 +60,7 @@ func drivers(w *cli.Env) map[string]builder.Driver {
 		container.DriverName:     container.Driver{Engine: w.EngineAt},
 		container.PeerDriverName: container.PeerDriver{Driver: container.Driver{Engine: w.EngineAt}},
 		dockerengine.DriverName:  dockerengine.Driver{Engine: w.EngineAt},
+		kubernetes.DriverName:    kubernetes.Driver{},
 		remote.DriverName:        remote.Driver{},
 	}
 }

@@ -45,7 +45,6 @@ func TestErrorsOfWordsEndWithACommand(t *testing.T) {
 		{[]string{"build", "--xyzzy", "."}, []string{"unknown flag: --xyzzy\n", "docker-multiarch build --help"}},
 		{[]string{"build", "--platform"}, []string{"flag needs an argument: --platform", "docker-multiarch build --help"}},
 		{[]string{"builder", "inspect", "a", "b"}, []string{"takes one builder at most", "docker-multiarch builder inspect --help"}},
-		{[]string{"builder", "create", "--driver", "kubernetes"}, []string{"not supported yet", "kube-pod://POD"}},
 		{[]string{"builder", "create", "--append"}, []string{"--append needs --name"}},
 		{[]string{"builder", "create", "--node", "c"}, []string{"--node needs --name"}},
 		{[]string{"builder", "rm", "--keep-daemon"}, []string{"--keep-daemon", "docker multiarch builder rm --keep-state"}},

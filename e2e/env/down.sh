@@ -3,7 +3,7 @@
 # registered since. Says nothing when all goes well. Built tools stay in the cache, unless `--cache` is given.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-for part in host engines present; do
+for part in host engines kubernetes present; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done
@@ -17,6 +17,7 @@ own_down() {
   local name nodes
   mapfile -t nodes < <(leftovers "$STATE/nodes/") # of tests that were killed
   end "${nodes[@]}"
+  kube_stop
   for name in classic containerd; do engine_stop "$name"; done
   cgroup_end "$(cgroup own)-*" # of tests that were killed
   stop registry

@@ -4,7 +4,7 @@
 # rule of the user's own stays.
 
 BINFMT=/proc/sys/fs/binfmt_misc
-BRIDGES='multiarch[01]|buildkit0|dma[0-9a-f]{8}|br-[0-9a-f]{12}'
+BRIDGES='multiarch[0-3]|buildkit0|dma[0-9a-f]{8}|br-[0-9a-f]{12}'
 
 remember() {
   local dir=$STATE/before

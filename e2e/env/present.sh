@@ -29,6 +29,7 @@ present_up() {
   [ "$1" != test ] || publish MULTIARCH_E2E_DEBIAN "$(present_debian)"
   publish MULTIARCH_E2E_REGISTRY "localhost:$port"
   publish MULTIARCH_E2E_BASE "localhost:$port/base/busybox:1"
+  publish MULTIARCH_E2E_KUBERNETES none # its nodes need root, and Debian's containerd
 }
 
 present_down() {

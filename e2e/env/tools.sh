@@ -38,6 +38,7 @@ recipe() {
     buildkit) ld+=" $(stamp buildkit github.com/moby/buildkit version.Version version.Revision)" ;;
     buildx) ld+=" $(stamp buildx github.com/docker/buildx version.Version)" ;;
     dockerd) ld+=" $(stamp dockerd github.com/moby/moby/v2 dockerversion.Version | sed s/=v/=/)" ;;
+    kubernetes) ld+=" $(kubernetes_stamp)" ;;
     runc) ld+=' -extldflags -static' cgo=1 tags=netgo,osusergo,seccomp ;;
   esac
   printf '%s\n' "CGO_ENABLED=$cgo" nice go build -trimpath "-tags=$tags" "-ldflags=$ld"
@@ -49,6 +50,14 @@ stamp() {
   version=$(awk -v m="$2" '$1 == m { print $2; exit }' "$HERE/tools/$1/go.mod")
   shift 2
   for variable; do printf -- '-X %s/%s=%s ' "$module" "$variable" "$version"; done
+}
+
+# kubernetes_stamp is the stamp of Kubernetes, which keeps its version in another module and wants its parts as well.
+kubernetes_stamp() {
+  local in=k8s.io/component-base/version version
+  version=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$HERE/tools/kubernetes/go.mod")
+  printf -- '-X %s.gitVersion=%s -X %s.gitMajor=%s -X %s.gitMinor=%s ' $in "$version" \
+    $in "$(cut -d. -f1 <<<"${version#v}")" $in "$(cut -d. -f2 <<<"$version")"
 }
 
 [ "${BASH_SOURCE[0]}" != "$0" ] || for name; do tool "$name"; done

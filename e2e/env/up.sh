@@ -7,7 +7,7 @@
 #   up.sh [test]        both kinds of engine and what the tests need
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-for part in host packages tools busybox debian engines builder registry remote present; do
+for part in host packages tools busybox debian engines builder registry remote kubernetes present; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done
@@ -44,6 +44,7 @@ own_up() {
   own_engine "$1" containerd "$dockerd/dockerd" "$dockerd" "$runc/runc"
   trust_builders "$(engine_host classic)" "$(engine_host containerd)"
   ssh_server "$(engine_host containerd)" "$buildkit"
+  kubernetes "$(tool kubernetes)" "$cni" "$busyboxes" "$(engine_host classic)"
   publish MULTIARCH_E2E_TLS "$tls"
   publish MULTIARCH_E2E_SSH "$STATE/ssh/bin"
 }

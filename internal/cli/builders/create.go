@@ -80,7 +80,7 @@ func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
 
 func addCreateFlags(f *pflag.FlagSet, o *createOptions) {
 	f.StringVar(&o.name, "name", "", "Builder instance name")
-	f.StringVar(&o.driver, "driver", "", `Driver to use (available: "docker-container", "remote", "docker")`)
+	f.StringVar(&o.driver, "driver", "", `Driver to use (available: "docker-container", "kubernetes", "remote", "docker")`)
 	f.StringVar(&o.node, "node", "", "Create or modify the node with given name (NAME0, NAME1, … if none is given)")
 	f.StringArrayVar(&o.platforms, "platform", nil, "Fixed platforms for current node")
 	f.StringArrayVar(&o.driverOpts, "driver-opt", nil, `Options for the driver (e.g. "network=host", "memory=8g", "env.KEY=VALUE")`)
@@ -121,6 +121,9 @@ func runCreate(ctx context.Context, w *cli.Env, o createOptions, endpoint string
 	}
 	c := creation{w: w, o: o, trusted: trusted, builder: b}
 	if err := c.read(endpoint); err != nil {
+		return err
+	}
+	if err := c.locate(ctx); err != nil {
 		return err
 	}
 	done, err := c.run(ctx)

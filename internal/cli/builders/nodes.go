@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes"
 	"github.com/docker-multiarch/docker-multiarch/builder/remote"
 	"github.com/docker-multiarch/docker-multiarch/builder/store"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
@@ -62,6 +63,9 @@ func (c *creation) run(ctx context.Context) (done string, err error) {
 		c.w.Say(fmt.Sprintf("there is no builder %q yet: it is created with this node", c.o.name))
 	}
 	done = "created builder " + c.o.name
+	if c.inCluster() && c.o.node == "" && !c.o.append {
+		return done, c.cluster(ctx)
+	}
 	if c.onCurrentEngine() {
 		return done, c.onEngine(ctx)
 	}
@@ -266,12 +270,6 @@ func checkDriver(w *cli.Env, name string) error {
 	if slices.Contains(known, name) {
 		return nil
 	}
-	if name == "kubernetes" {
-		return &cli.Usage{
-			Err:  errors.New("--driver kubernetes is not supported yet"),
-			Hint: "a BuildKit that runs in a pod is reached with --driver " + remoteDriver + " kube-pod://POD",
-		}
-	}
 	wrong := &cli.Usage{Err: fmt.Errorf("--driver: unknown driver %q: known are %s", name, strings.Join(known, ", "))}
 	if i, ok := typo.Nearest(name, known); ok {
 		wrong.Err = fmt.Errorf("--driver: unknown driver %q: did you mean %q?", name, known[i])
@@ -291,6 +289,10 @@ func address(w *cli.Env, driver, endpoint string) (string, error) {
 				driver, cli.BuildKitVariable)
 		}
 		return endpoint, nil
+	}
+	if driver == kubernetes.DriverName {
+		_, err := kubernetes.ParseAddress(endpoint)
+		return endpoint, err
 	}
 	context, host := w.Endpoint()
 	switch {

@@ -103,7 +103,7 @@ func nodeRows(n builder.Inspected, engine string) (rows []nodeRow) {
 		node.Name = n.Endpoint.Name() + strconv.Itoa(n.Endpoint.Index)
 	}
 	for k, v := range n.Endpoint.Options {
-		node.DriverOpts[k] = container.MaskOption(k, v)
+		node.DriverOpts[k] = builder.MaskOption(k, v)
 	}
 	if n.Err != nil {
 		node.Status, node.Err = statusError, n.Endpoint.Cause(n.Err)

@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -42,7 +43,7 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 		Auth: w.Logins().ForBuilder(opt.Note.Say), TokenError: w.Logins().TokenError, Client: cli.ClientName(),
 	}}
 	for _, e := range b.Nodes {
-		c.Env.NodeNames = append(c.Env.NodeNames, e.Name())
+		c.Env.NodeNames = append(c.Env.NodeNames, namesOf(e, outcomes)...)
 	}
 	probeAhead(ctx, outcomes, opt)
 	for _, o := range outcomes {
@@ -50,10 +51,29 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 			c.Env.Down = append(c.Env.Down, candidate(o))
 			continue
 		}
-		c.Nodes, c.Env.Nodes = append(c.Nodes, o.Node), append(c.Env.Nodes, solveNode(o.Node, opt))
+		for _, n := range append([]*builder.Node{o.Node}, o.Node.More...) {
+			c.Nodes, c.Env.Nodes = append(c.Nodes, n), append(c.Env.Nodes, solveNode(n, opt))
+		}
+		o.Node.More = nil // each is closed by itself
 	}
 	c.Close = attend(ctx, c.Nodes, opt.Note)
 	return c, nil
+}
+
+// namesOf returns the names of the BuildKits of an endpoint, as far as it was opened.
+func namesOf(e builder.Endpoint, outcomes []builder.Outcome) []string {
+	for _, o := range outcomes {
+		if o.Endpoint.Index != e.Index || o.Node == nil {
+			continue
+		}
+		names := []string{o.Node.Endpoint.Name()}
+		for _, n := range o.Node.More {
+			names = append(names, n.Endpoint.Name())
+		}
+		slices.Sort(names)
+		return names
+	}
+	return []string{e.Name()}
 }
 
 // needed returns the endpoints of a builder that may get one of the targets.

@@ -2,10 +2,12 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
@@ -18,6 +20,10 @@ func checkNodes(ctx context.Context, w *cli.Env, b builder.Builder) (all []check
 	checks := make([][]check, len(b.Nodes))
 	nodes := builder.Inspect(ctx, w.Drivers, b.Nodes, builder.Whole, func(i int, n builder.Inspected) {
 		checks[i] = checkNode(n)
+		if n.Endpoint.Driver == kubernetes.DriverName {
+			checks[i] = append(checks[i], checkCluster(kubernetes.Examine(ctx, n.Endpoint))...)
+			return
+		}
 		if n.Err != nil || len(n.Details) == 0 {
 			return
 		}
@@ -90,6 +96,28 @@ func checkCacheDisk(d builder.Disk) check {
 		c.Grade, c.Fix = gradeWarning, "docker multiarch builder prune, or a larger disk"
 	}
 	return c
+}
+
+// checkCluster judges what a cluster says about a node's pods.
+func checkCluster(x kubernetes.Examination) (checks []check) {
+	if x.Err != nil {
+		return []check{{
+			Name: "cluster", Grade: gradeBroken, Detail: x.Err.Error(), Fix: hintOr(x.Err, "see that kubectl reaches the cluster: kubectl get pods"),
+		}}
+	}
+	c := check{Name: "cluster", Grade: gradeOK, Detail: "this user has the rights that builds need"}
+	if len(x.Missing) > 0 {
+		c.Grade, c.Fix = gradeBroken, "get these rights from who runs the cluster: docs/kubernetes.md has the Role that suffices"
+		c.Detail = "this user may not " + strings.Join(x.Missing, ", ")
+	}
+	machines := check{Name: "machines", Grade: gradeOK, Detail: "pods can run on the cluster's nodes " + cli.OrNone(x.Machines)}
+	switch _, rights := errors.AsType[*kubernetes.RightsError](x.NodesErr); {
+	case rights, x.NodesErr == nil && len(x.Machines) == 0:
+		machines.Detail = "this user may not look at the cluster's nodes, so whether one fits is seen when pods are made"
+	case x.NodesErr != nil:
+		machines.Grade, machines.Detail, machines.Fix = gradeBroken, x.NodesErr.Error(), hintOr(x.NodesErr, "change the node's options")
+	}
+	return append(checks, c, machines)
 }
 
 // checkTLS judges the connection to a BuildKit that listens on a network.
