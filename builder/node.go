@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	bkclient "github.com/moby/buildkit/client"
 
@@ -26,6 +27,7 @@ type Node struct {
 	// has asked for that explicitly, for this build or for the builder, and not only to reach a registry.
 	OnHost, HostChosen bool
 	LocalImages        bool     // the engine's images are BuildKit's as well: a build may be from them
+	Near               bool     // what it sends does not cross a network: it is reached by a socket of this machine, or runs on this very kernel
 	Caches             []string // the types of build caches that this build of BuildKit has; nil: all
 	Warnings           []string // for the user, at each build
 
@@ -46,6 +48,11 @@ type Node struct {
 	Disconnect func() error
 
 	resumed []*Resumed
+}
+
+// IsSocket reports whether an address is a socket of this machine's file system, or a pipe of Windows.
+func IsSocket(address string) bool {
+	return strings.HasPrefix(address, "unix://") || strings.HasPrefix(address, "npipe://")
 }
 
 // Abilities are what a node can do besides building. An ability is nil where its driver has no way to

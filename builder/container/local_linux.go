@@ -71,6 +71,16 @@ func lockedLocally(id string, pid int) bool {
 	return errors.Is(syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
+// onThisKernel reports whether the container's main process is one of this machine.
+func onThisKernel(id string, pid int) bool {
+	dir, err := openInside(id, pid, ".")
+	if err != nil {
+		return false
+	}
+	_ = dir.Close()
+	return true
+}
+
 // diskLocal reads the disk that holds the state of the container.
 func diskLocal(id string, pid int) (builder.Disk, error) {
 	dir, err := openInside(id, pid, stateDir[1:])

@@ -14,6 +14,9 @@ func TestTheShortcutIsNotTakenToAnotherProcess(t *testing.T) {
 	if lockedLocally(strings.Repeat("ab", 32), os.Getpid()) {
 		t.Error("it counts as in use")
 	}
+	if onThisKernel(strings.Repeat("ab", 32), os.Getpid()) {
+		t.Error("it counts as near")
+	}
 }
 
 func TestTheShortcutIsForEnginesOfThisMachineOnly(t *testing.T) {

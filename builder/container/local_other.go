@@ -22,4 +22,6 @@ func diskLocal(string, int) (builder.Disk, error) {
 	return builder.Disk{}, errors.New("containers do not run on this machine")
 }
 
+func onThisKernel(string, int) bool { return false }
+
 func lockedLocally(string, int) bool { return false }

@@ -46,6 +46,11 @@ type Node struct {
 // root, it goes straight to buildkitd's socket, in a few milliseconds.
 func (n *Node) Client() *bkclient.Client { return n.link.Client }
 
+// near reports whether the engine is reached by a socket of this machine, or runs on this kernel.
+func (n *Node) near() bool {
+	return builder.IsSocket(n.target.eng.Host()) || onThisKernel(n.target.id, n.target.pid)
+}
+
 // Run runs a shell script in the node's container, which is privileged and on the engine's kernel, and
 // returns its standard output. If the script fails, the error has its standard error.
 func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {

@@ -45,7 +45,7 @@ func TestTheBuildKitInsideAnEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.Close()
-	if n.ID != "w" || n.Version != "v0.34.2-moby" || n.CPUs != 4 || !n.OnHost || n.HostChosen || !n.LocalImages || n.Engine == nil || n.Engine.Helper(t.Context()) != "" {
+	if n.ID != "w" || n.Version != "v0.34.2-moby" || n.CPUs != 4 || !n.OnHost || n.HostChosen || !n.LocalImages || !n.Near || n.Engine == nil || n.Engine.Helper(t.Context()) != "" {
 		t.Errorf("got %+v", n)
 	}
 	if why := n.Why(t.Context()); !strings.Contains(why.Error(), `builder "b" was lost during the build: the engine at unix://`) {

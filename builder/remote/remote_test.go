@@ -154,7 +154,7 @@ func TestAConnectionWithCertificates(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer n.Close()
-			if n.Version != "v0.34.2" || len(n.Platforms) != 1 || !n.OnHost || n.HostChosen || d.authority != "bk.example" {
+			if n.Version != "v0.34.2" || len(n.Platforms) != 1 || !n.OnHost || n.HostChosen || n.Near || d.authority != "bk.example" {
 				t.Errorf("got %+v, authority %q", n, d.authority)
 			}
 		})

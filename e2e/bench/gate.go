@@ -15,14 +15,19 @@ const (
 	gateNothing = "gate: 3 platforms, nothing changed"
 	gateFirst   = "gate: 3 platforms, nothing changed, first sight of the base"
 	gateFew     = "gate: 3 platforms, 150 MB changed in few files"
+	gateFar     = "gate: a far node, 3 platforms, 150 MB changed in few files"
 	gateMany    = "gate: 3 platforms, 20,000 small files changed"
 	verifyLarge = "verify: 1 GB over 3 platforms"
 )
 
 // gates returns the rows about the examination. Its cost shows beside the same build with --verify=off.
 func (w *world) gates() ([]row, error) {
-	few, many, still := filepath.Join(w.dir, "gate-few"), filepath.Join(w.dir, "gate-many"), filepath.Join(w.dir, "gate-still")
-	for dir, lines := range map[string]string{few: "COPY $TARGETARCH /app\n", many: "COPY . /app/$TARGETARCH\n", still: "COPY file /$TARGETARCH/\n"} {
+	many, still := filepath.Join(w.dir, "gate-many"), filepath.Join(w.dir, "gate-still")
+	few, change, err := w.fewFiles("gate-few")
+	if err != nil {
+		return nil, err
+	}
+	for dir, lines := range map[string]string{many: "COPY . /app/$TARGETARCH\n", still: "COPY file /$TARGETARCH/\n"} {
 		if err := fill(filepath.Join(dir, "Dockerfile"), "FROM "+w.base+"\nARG TARGETARCH\n"+lines); err != nil {
 			return nil, err
 		}
@@ -30,29 +35,40 @@ func (w *world) gates() ([]row, error) {
 	if err := refill(filepath.Join(still, "file"), 1<<20)(); err != nil {
 		return nil, err
 	}
-	var changed []string
-	for _, arch := range []string{"amd64", "arm64", "arm"} {
-		for i := range 5 {
-			changed = append(changed, filepath.Join(few, arch, strconv.Itoa(i)))
-		}
-	}
 	for i := range manyFiles {
 		if err := fill(filepath.Join(many, strconv.Itoa(i/200), strconv.Itoa(i%200)), fmt.Sprintf("file %d\n", i)); err != nil {
 			return nil, err
 		}
 	}
 	both := func(dir string) []contestant {
-		words := slices.Concat([]string{w.plugin}, w.ourBuild(scenario{dir: dir, platforms: three}))
-		env := w.ways[0].env
-		return []contestant{{ours, words, env}, {unchecked, slices.Insert(slices.Clone(words), 2, "--verify=off"), env}}
+		return w.checkedAndNot(w.ourBuild(scenario{dir: dir, platforms: three}))
 	}
 	return []row{
 		{name: gateNothing, unit: millis, times: 4, who: both(still)},
 		{name: gateFirst, unit: millis, who: both(still), before: w.forgetListings},
-		{name: gateFew, unit: millis, who: both(few), before: refillAll(changed, 10<<20)},
+		{name: gateFew, unit: millis, who: both(few), before: change},
 		// One file is enough to make the whole layer new.
 		{name: gateMany, unit: millis, who: both(many), before: refill(filepath.Join(many, "0", "0"), 32)},
 	}, nil
+}
+
+// checkedAndNot are a build with the examination, and without.
+func (w *world) checkedAndNot(build []string) []contestant {
+	words, env := slices.Concat([]string{w.plugin}, build), w.ways[0].env
+	return []contestant{{ours, words, env}, {unchecked, slices.Insert(slices.Clone(words), 2, "--verify=off"), env}}
+}
+
+// fewFiles makes a context whose image has 50 MB for each of three platforms; change changes all of it.
+func (w *world) fewFiles(name string) (dir string, change func() error, err error) {
+	dir = filepath.Join(w.dir, name)
+	var changed []string
+	for _, arch := range []string{"amd64", "arm64", "arm"} {
+		for i := range 5 {
+			changed = append(changed, filepath.Join(dir, arch, strconv.Itoa(i)))
+		}
+	}
+	err = fill(filepath.Join(dir, "Dockerfile"), "FROM "+w.base+"\nARG TARGETARCH\nCOPY $TARGETARCH /app\n")
+	return dir, refillAll(changed, 10<<20), err
 }
 
 func fill(name, content string) error {

@@ -17,6 +17,7 @@ const (
 	nodesFiles   = "2 nodes, 20,000 files, nothing to rebuild"
 
 	nodesBuilder = "docker-multiarch-bench-nodes"
+	farBuilder   = "docker-multiarch-bench-far"
 )
 
 // nodes returns the rows about two nodes. small and many are contexts of the other rows.
@@ -27,6 +28,7 @@ func (w *world) nodes(ctx context.Context, small, many scenario) ([]row, error) 
 		return nil, nil
 	}
 	y := w.ways[0]
+	var first string // the address of the first one
 	for i, platform := range []string{"linux/amd64", "linux/arm64"} {
 		dir, err := testenv.NewDir()
 		if err != nil {
@@ -40,6 +42,9 @@ func (w *world) nodes(ctx context.Context, small, many scenario) ([]row, error) 
 		if err := d.Wait(); err != nil {
 			return nil, err
 		}
+		if i == 0 {
+			first = d.Address()
+		}
 		node := []string{"create", "--name", nodesBuilder, "--node", fmt.Sprint("node", i), "--driver", "remote", "--platform", platform}
 		if i > 0 {
 			node = append(node, "--append")
@@ -50,7 +55,27 @@ func (w *world) nodes(ctx context.Context, small, many scenario) ([]row, error) 
 			}
 		}
 	}
-	return slices.Concat(w.onNodes(nodesNothing, y, small), w.onNodes(nodesFiles, y, many)), nil
+	far, err := w.farNode(ctx, first)
+	return slices.Concat(w.onNodes(nodesNothing, y, small), w.onNodes(nodesFiles, y, many), far), err
+}
+
+// farNode returns the row about the examination of executables on a node that is reached by TCP.
+func (w *world) farNode(ctx context.Context, address string) ([]row, error) {
+	dir, change, err := w.fewFiles("gate-far")
+	if err != nil {
+		return nil, err
+	}
+	proxy := testenv.Far{To: address}
+	if err := proxy.Start(); err != nil {
+		return nil, err
+	}
+	w.undo = append(w.undo, func(context.Context) { proxy.Close() })
+	node := []string{"multiarch", "builder", "create", "--name", farBuilder, "--driver", "remote", "--driver-opt", "network=host", proxy.Address()}
+	if _, err := w.docker(ctx, w.ways[0], node...); err != nil {
+		return nil, err
+	}
+	build := []string{"build", "--builder", farBuilder, "--platform", three, "--push", "-t", w.tag("far"), dir}
+	return []row{{name: gateFar, unit: millis, who: w.checkedAndNot(build), before: change}}, nil
 }
 
 // onNodes returns the rows about time and memory of a case.

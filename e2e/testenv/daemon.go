@@ -21,6 +21,7 @@ type Daemon struct {
 	TLS       string   // folder of the certificates of e2e/env, for a port; "": without
 	Server    string   // the certificate there that it shows; "": server, which is for loopback
 	Platforms []string // what its worker says that it runs; none: what it finds out
+	Overlay   bool     // its snapshots share files; they are copies otherwise
 	Path      string   // a folder in front of PATH; "": none
 
 	cmd *exec.Cmd
@@ -56,7 +57,12 @@ func (d *Daemon) config() string {
 		}
 		fmt.Fprintf(&b, "[grpc.tls]\ncert = %q\nkey = %q\nca = %q\n", name+".pem", name+"-key.pem", filepath.Join(d.TLS, "ca.pem"))
 	}
-	b.WriteString("[worker.containerd]\nenabled = false\n[worker.oci]\nsnapshotter = \"native\"\nnetworkMode = \"host\"\n")
+	b.WriteString("[worker.containerd]\nenabled = false\n[worker.oci]\nnetworkMode = \"host\"\nsnapshotter = ")
+	if d.Overlay {
+		b.WriteString("\"overlayfs\"\n")
+	} else {
+		b.WriteString("\"native\"\n")
+	}
 	if len(d.Platforms) > 0 {
 		fmt.Fprintf(&b, "platforms = [\"%s\"]\n", strings.Join(d.Platforms, `", "`))
 	}

@@ -142,7 +142,8 @@ func (p outputCheck) judge(ctx context.Context, name string) error {
 	if file.Kind != exe.Executable && file.Kind != exe.Shared {
 		return nil // no kernel runs it
 	}
-	if fit, _ := file.Fit(p.target); fit != exe.Runs {
+	target := platform.Normalize(p.target)
+	if fit, _ := file.Fit(target.OS, target.Architecture); fit != exe.Runs {
 		return p.wrong(name, "is for "+file.String())
 	}
 	return p.checkLoader(ctx, name, file.Interpreter)

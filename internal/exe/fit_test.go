@@ -55,7 +55,7 @@ func TestFilesFitPlatforms(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range platforms {
-			got, why := f.Fit(p)
+			got, why := f.Fit(p.OS, p.Architecture)
 			if got != test.want {
 				t.Errorf("%s in %s: %v (%s), want %v", f, platform.Format(p), got, why, test.want)
 			}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
 // allowance holds the user's globs and records which of them match.
@@ -23,14 +23,14 @@ type glob struct {
 
 func newAllowance(texts []string) (a allowance) {
 	for _, text := range texts {
-		a.globs = append(a.globs, glob{text: text, parts: strings.Split(layers.Clean(text), "/")})
+		a.globs = append(a.globs, glob{text: text, parts: strings.Split(listing.Clean(text), "/")})
 	}
 	return a
 }
 
 // CheckAllow returns what is wrong with a glob of Options.Allow.
 func CheckAllow(text string) error {
-	for _, part := range strings.Split(layers.Clean(text), "/") {
+	for _, part := range strings.Split(listing.Clean(text), "/") {
 		if _, err := path.Match(part, ""); err != nil {
 			return err
 		}

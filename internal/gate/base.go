@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -44,7 +44,7 @@ func (x *examination) base(ctx context.Context) {
 }
 
 // foreign adds the programs of a layer that are for another machine to a finding, and returns false if there are none.
-func (x *examination) foreign(i int, l *layers.Listing, f *diag.Diagnostic) (some bool) {
+func (x *examination) foreign(i int, l *listing.Listing, f *diag.Diagnostic) (some bool) {
 	for _, e := range l.Entries {
 		if e.Exe == nil || e.Exe.Format != x.native() || x.accused[e.Path] || isData(e.Path) {
 			continue

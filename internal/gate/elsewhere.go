@@ -7,7 +7,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
 // firstPaths is the number of paths in a finding about several files.
@@ -44,7 +44,7 @@ func (x *examination) alarming(f exe.File) (diag.Severity, bool) {
 	if f.Kind == exe.Object || f.Kind == exe.Core || f.Kind == exe.Firmware || !isPlatformMachine(f.Machine) {
 		return "", false
 	}
-	fit, _ := f.Fit(x.platform)
+	fit, _ := f.Fit(x.platform.OS, x.platform.Architecture)
 	switch {
 	case fit != exe.Wrong:
 		return "", false
@@ -88,7 +88,7 @@ func isPlatformMachine(machine string) bool {
 }
 
 // group adds a file to the finding about similar files.
-func group(groups []diag.Diagnostic, severity diag.Severity, machine string, e layers.Entry) []diag.Diagnostic {
+func group(groups []diag.Diagnostic, severity diag.Severity, machine string, e listing.Entry) []diag.Diagnostic {
 	i := slices.IndexFunc(groups, func(f diag.Diagnostic) bool { return f.Severity == severity && f.Machine == machine })
 	if i < 0 {
 		i, groups = len(groups), append(groups, diag.Diagnostic{Severity: severity, Check: CheckMachine, Content: diag.Content{Machine: machine}})

@@ -19,7 +19,7 @@ import (
 )
 
 // Examine judges an image. It fails if a layer could not be requested. Every problem of the image itself is a finding.
-func Examine(ctx context.Context, img Image, lister *layers.Lister, opt Options) (Result, error) {
+func Examine(ctx context.Context, img Image, lister rootfs.Lister, opt Options) (Result, error) {
 	if opt.Mode == Off {
 		return Result{Verdict: NotAsked}, nil
 	}

@@ -3,7 +3,7 @@
 //
 // # How an image is examined
 //
-// A [layers.Lister] reads a layer as a stream, and makes a [layers.Listing] of its files, with the machine of each executable.
+// A [layers.Lister] reads a layer as a stream, and makes a [listing.Listing] of its files, with the machine of each executable.
 //
 // [Examine] takes the listings of the added layers and checks all of their executables. It also lays the layers on top of each
 // other, as an engine does, to find the programs that the image starts: Entrypoint and Cmd through PATH and links, the

@@ -1,14 +1,18 @@
 package gate_test
 
 import (
+	"bytes"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layerstest"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -63,11 +67,38 @@ func (i image) in(t testing.TB, s *store) gate.Image {
 func (i image) examine(t testing.TB, opt gate.Options) gate.Result {
 	t.Helper()
 	s := newStore()
-	result, err := gate.Examine(t.Context(), i.in(t, s), &layers.Lister{Fetch: s.Fetch}, opt)
+	img := i.in(t, s)
+	result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch}, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
+	far, err := gate.Examine(t.Context(), img, listedOnNode(t, s, img), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(result, far); diff != "" {
+		t.Errorf("the layers' listings from a node give another result:\n%s", diff)
+	}
 	return result
+}
+
+// listedOnNode is a lister that has the listings of an image's layers as a node sends them.
+func listedOnNode(t testing.TB, s *store, img gate.Image) *layers.Lister {
+	t.Helper()
+	l := &layers.Lister{Fetch: s.Fetch}
+	for _, layer := range img.Layers {
+		l.Fill([]ocispecs.Descriptor{layer.Descriptor}, func(missing []digest.Digest) map[digest.Digest]layers.Made {
+			made, err := listing.Scan(t.Context(), bytes.NewReader(s.Blobs[missing[0]]), listing.MaxCost)
+			if err != nil {
+				return nil // it is no layer as a node writes one
+			}
+			if made, err = listing.Decode(made.Encode()); err != nil {
+				t.Fatal(err)
+			}
+			return map[digest.Digest]layers.Made{missing[0]: {Listing: made}}
+		})
+	}
+	return l
 }
 
 // summary returns a short form of a result: the verdict, and each finding as its severity, check and path.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
@@ -84,8 +84,8 @@ func (l *linking) find(ctx context.Context, from object, name string) (lib objec
 	paths, known := l.candidates(ctx, name)
 	for _, at := range paths {
 		switch {
-		case at.Type != layers.File || at.Exe == nil || l.fits(*at.Exe):
-			return object{Place: at.Place, path: at.path, by: name}, at.Type == layers.File
+		case at.Type != listing.File || at.Exe == nil || l.fits(*at.Exe):
+			return object{Place: at.Place, path: at.path, by: name}, at.Type == listing.File
 		}
 		wrong = append(wrong, at.Place)
 	}
@@ -149,12 +149,12 @@ func (l *linking) folder(ctx context.Context, dir string) (rootfs.Place, rootfs.
 		if at, o = l.view.Resolve(ctx, dir); o == rootfs.Unknown {
 			return rootfs.Place{}, rootfs.Unknown
 		}
-		if o == rootfs.Absent || at.Type != layers.Dir {
+		if o == rootfs.Absent || at.Type != listing.Dir {
 			at = rootfs.Place{}
 		}
 		l.folders[dir] = at
 	}
-	if at.Type != layers.Dir {
+	if at.Type != listing.Dir {
 		return rootfs.Place{}, rootfs.Absent
 	}
 	return at, rootfs.Found
@@ -168,18 +168,18 @@ func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]rootfs.Pl
 	}
 	base := path.Base(name)
 	for i := range l.x.img.Layers {
-		listing, known := l.view.Listing(ctx, i)
-		if !known || listing == nil || listing.Cut {
+		made, known := l.view.Listing(ctx, i)
+		if !known || made == nil || made.Cut {
 			return true
 		}
-		for _, e := range listing.Entries {
+		for _, e := range made.Entries {
 			if file := path.Base(e.Path); file != base && !strings.HasPrefix(file, base+".") {
 				continue
 			}
 			switch at, o := l.view.Resolve(ctx, "/"+e.Path); {
-			case o == rootfs.Unknown, o == rootfs.Found && at.Type == layers.File && (at.Exe == nil || l.fits(*at.Exe)):
+			case o == rootfs.Unknown, o == rootfs.Found && at.Type == listing.File && (at.Exe == nil || l.fits(*at.Exe)):
 				return true
-			case o == rootfs.Found && at.Type == layers.File:
+			case o == rootfs.Found && at.Type == listing.File:
 				*wrong = append(*wrong, at)
 			}
 		}

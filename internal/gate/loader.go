@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
@@ -78,7 +78,7 @@ func systemFolders(f exe.File, loader rootfs.Place, env []string, dir string) []
 		}
 		folders = append(folders, root, root+"64", root+"32")
 	}
-	return append(folders, "/"+layers.Parent(loader.Path))
+	return append(folders, "/"+listing.Parent(loader.Path))
 }
 
 // runPaths returns the folders that an object names itself.
@@ -86,7 +86,7 @@ func (l *linking) runPaths(o object, d *exe.Dynamic) (folders []string) {
 	for _, list := range []string{d.RPath, d.RunPath} {
 		for _, dir := range listOf(list, l.of.command.dir) {
 			// The origin is the folder of the file, or of the path that it was opened by, depending on the loader.
-			for _, origin := range []string{"/" + layers.Parent(o.Path), path.Dir(o.path)} {
+			for _, origin := range []string{"/" + listing.Parent(o.Path), path.Dir(o.path)} {
 				expanded := strings.NewReplacer("$ORIGIN", origin, "${ORIGIN}", origin).Replace(dir)
 				if !slices.Contains(l.common, expanded) && !slices.Contains(folders, expanded) {
 					folders = append(folders, expanded)

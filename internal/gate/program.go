@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
@@ -67,7 +67,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 		return
 	}
 	f := *p.Exe
-	switch fit, why := f.Fit(x.platform); fit {
+	switch fit, why := f.Fit(x.platform.OS, x.platform.Architecture); fit {
 	case exe.Runs:
 	case exe.Wrong:
 		x.wrongMachine(p, f)
@@ -97,9 +97,9 @@ func (x *examination) executed(p program) bool {
 	switch {
 	case p.role == roleLoader:
 		return p.Exe != nil && p.Exe.Format != exe.Script
-	case p.Type == layers.Dir:
+	case p.Type == listing.Dir:
 		warn(CheckEntrypointMode, "is a folder", "")
-	case p.Type != layers.File:
+	case p.Type != listing.File:
 	case p.Mode&0o111 == 0 && x.platform.OS != "windows":
 		warn(CheckEntrypointMode, fmt.Sprintf("is not executable: its mode is %#o", p.Mode&0o777), "COPY --chmod=755, or RUN chmod +x where the file is made")
 		return p.Exe != nil

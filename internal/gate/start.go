@@ -11,8 +11,9 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/starter"
 )
 
 // maxStarts bounds the number of commands that start each other and are followed.
@@ -65,7 +66,7 @@ func (x *examination) next(ctx context.Context, c command, at rootfs.Place) (nex
 		return []launch.Command{next}, ok
 	}
 	self, args := c.argv[0], c.argv[1:]
-	if launch.IsShell(path.Base(self)) {
+	if starter.IsShell(path.Base(self)) {
 		if args = launch.ScriptFile(args); len(args) == 0 {
 			return nil, ok
 		}
@@ -149,7 +150,7 @@ func (x *examination) fits(at rootfs.Place) bool {
 	if at.Exe == nil {
 		return true
 	}
-	fit, _ := at.Exe.Fit(x.platform)
+	fit, _ := at.Exe.Fit(x.platform.OS, x.platform.Architecture)
 	return fit != exe.Wrong
 }
 
@@ -163,7 +164,7 @@ func (x *examination) search(ctx context.Context, v rootfs.View, c command, word
 			continue
 		}
 		switch at, o := v.Resolve(ctx, dir+"/"+word); {
-		case o == rootfs.Found && at.Type == layers.File && at.Mode&0o111 != 0:
+		case o == rootfs.Found && at.Type == listing.File && at.Mode&0o111 != 0:
 			return at, rootfs.Found
 		case o == rootfs.Unknown:
 			worst = rootfs.Unknown

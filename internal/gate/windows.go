@@ -8,7 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
@@ -30,7 +30,7 @@ func (x *examination) startWindows() {
 		if !ok || at.Exe == nil || x.allow.allows(at.Path) {
 			continue
 		}
-		if fit, _ := at.Exe.Fit(x.platform); fit == exe.Wrong {
+		if fit, _ := at.Exe.Fit(x.platform.OS, x.platform.Architecture); fit == exe.Wrong {
 			x.accused[at.Path] = true
 			x.add(at.Layer, diag.Diagnostic{
 				Severity: diag.Warning, Check: CheckEntrypoint, Content: diag.Content{Path: "/" + at.Path, Machine: x.found(*at.Exe), Wanted: x.expectedMachine()},
@@ -102,7 +102,7 @@ func findWindows(index map[string]rootfs.Place, word, dir string, dirs []string)
 	}
 	for _, dir := range dirs {
 		for _, extension := range []string{"", ".exe", ".com", ".cmd", ".bat"} {
-			if at, ok := index[windowsRoot+foldPath(dir, word+extension)]; ok && at.Type == layers.File {
+			if at, ok := index[windowsRoot+foldPath(dir, word+extension)]; ok && at.Type == listing.File {
 				return at, true
 			}
 		}
@@ -122,5 +122,5 @@ func foldPath(dir, name string) string {
 	if len(dir) > 1 && dir[1] == ':' {
 		dir = dir[2:]
 	}
-	return layers.Clean(dir + "/" + name)
+	return listing.Clean(dir + "/" + name)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/onnode"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -26,7 +27,7 @@ import (
 
 // Checker judges the executables of the finished images. It reads each layer once for all platforms: from the builder, or from the registry
 // if the builder did not need to fetch the layer. A registry on this machine comes first for large layers, since it sends files faster than
-// the builder sends its messages.
+// the builder sends its messages. A builder that is not near lists the layers itself; the registry comes first for those that it cannot list.
 type Checker struct {
 	opt    gate.Options
 	env    Env
@@ -37,6 +38,8 @@ type Checker struct {
 
 	opening chan struct{} // holds one element while repo is opened or read
 	repo    content.Fetcher
+
+	unable sync.Once // the node does not list its layers
 }
 
 // Env has the services that a Checker uses.
@@ -44,10 +47,14 @@ type Env struct {
 	// Store is that of the node that makes the images; nil if it has none.
 	Store    content.Fetcher
 	Registry *manifest.Client
+	// Far lists layers on the node; nil if the node is near, so that reading its layers costs less.
+	Far *onnode.Node
 	// Listings is the folder of the cached layer listings, so that no layer is read twice; "" caches nothing.
 	Listings string
 	// During runs work, and shows it if it lasts.
 	During func(what string, work func() error) error
+	// Note is told once if the node does not list its layers.
+	Note diag.Notes
 }
 
 // New returns a Checker for one build on one node.
@@ -89,7 +96,7 @@ func (c *Checker) Check(ctx context.Context, img Image) (found Found, err error)
 		found.image = gate.Image{
 			Platform: img.Platform, Config: config, Layers: gateLayers(img.Child.Image.Layers, config, img.Base, img.Graph), Base: img.Base.Platform,
 		}
-		found.Result, err = gate.Examine(ctx, found.image, c.lister, c.opt)
+		found.Result, err = gate.Examine(ctx, found.image, c.listerOf(found.image), c.opt)
 		return err
 	})
 	switch {
@@ -144,7 +151,7 @@ const large = 1 << 20
 
 // fetch opens a blob of a finished image.
 func (c *Checker) fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
-	if desc.Size >= large && c.near() {
+	if desc.Size >= large && (c.env.Far != nil || c.near()) {
 		if repo, err := c.repository(ctx); err == nil {
 			if r, err := repo.Fetch(ctx, desc); err == nil {
 				return r, nil

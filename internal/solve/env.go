@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/onnode"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -42,6 +43,8 @@ type Node struct {
 	OnHost, HostChosen bool
 	// LocalImages reports whether the node has images of an engine. They are preferred to those of registries, as in docker build.
 	LocalImages bool
+	// Near reports whether what the node sends does not cross a network. The layers of images are read from such a node, and listed on others.
+	Near bool
 	// Caches are the types of build caches that the node's BuildKit has; nil: all.
 	Caches []string
 	// Blobs reads the node's own store: the layers of images that were exported to this machine. The caller compares a blob with its
@@ -64,6 +67,14 @@ type Node struct {
 	Why func(context.Context) error
 	// Running counts the builds that run on the node now; nil counts none. It is called only if other nodes are equally good.
 	Running func(context.Context) (int, error)
+}
+
+// lister lists layers of images on the node; nil if the node is near.
+func (n Node) lister() *onnode.Node {
+	if n.Near || len(n.Platforms) == 0 {
+		return nil
+	}
+	return &onnode.Node{Builder: n.Solver, Platform: n.Native()}
 }
 
 // Progress receives the events of a build. Its methods are called from several goroutines, and must not block for long.

@@ -57,7 +57,7 @@ func newHarness(t *testing.T, dockerfile string) *harness {
 		Registry: manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}),
 		Client:   "test", Progress: w.progress,
 		Nodes: []Node{{
-			Node: plan.Node{Name: "default", Platforms: w.Platforms, CPUs: 2}, Solver: w.Builder, Blobs: w.Builder, Layers: w.Builder, Probe: w.probe, Install: w.install,
+			Node: plan.Node{Name: "default", Platforms: w.Platforms, CPUs: 2}, Solver: w.Builder, Blobs: w.Builder, Layers: w.Builder, Near: true, Probe: w.probe, Install: w.install,
 		}},
 	}
 	return w

@@ -43,7 +43,7 @@ func (w *harness) second(list string, kernel map[string]emulation.Mode) *buildki
 	b.Platforms = ps
 	w.env.NodeNames = []string{"default", "second"}
 	w.env.Nodes = append(w.env.Nodes, Node{
-		Node: plan.Node{Name: "second", Platforms: ps, CPUs: 2}, Solver: b, Blobs: b, Layers: b, Probe: (&harness{kernel: kernel}).probe, Install: w.install,
+		Node: plan.Node{Name: "second", Platforms: ps, CPUs: 2}, Solver: b, Blobs: b, Layers: b, Near: true, Probe: (&harness{kernel: kernel}).probe, Install: w.install,
 	})
 	return b
 }

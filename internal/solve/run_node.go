@@ -37,7 +37,6 @@ type nodeRun struct {
 	session string // the ID of the session that serves the build context to the node
 	probe   probe
 	reach   *preflight.Reach
-	ahead   *sync.Once          // before the first solve reads the Dockerfile
 	holder  *buildcache.Holder  // nil if there are no caches
 	checker *imagecheck.Checker // nil if nothing is examined
 	natives *crosscompile.Natives
@@ -117,7 +116,9 @@ func (r *nodeRun) building(ctx context.Context, natives *crosscompile.Natives) *
 	b := *r
 	b.natives, b.steps = natives, &vertexlog.Log{}
 	if r.req.Verify != nil && r.req.MakesImages() {
-		b.checker = imagecheck.New(*r.req.Verify, imagecheck.Env{Store: r.node.Blobs, Registry: r.env.Registry, Listings: r.env.Listings, During: r.env.during})
+		b.checker = imagecheck.New(*r.req.Verify, imagecheck.Env{
+			Store: r.node.Blobs, Registry: r.env.Registry, Far: r.node.lister(), Listings: r.env.Listings, During: r.env.during, Note: r.env.Progress.Note,
+		})
 	}
 	// The second solve of an image, which pushes it without its attestations, is certain to give the same image if its steps are held, the
 	// context among them.
@@ -183,18 +184,6 @@ func (r *nodeRun) install(ctx context.Context, its plan.Plan) error {
 		}
 	}
 	return err
-}
-
-// reading is fn for a solve that reads the Dockerfile. The first one of the node lets it read other files of the context meanwhile.
-func (r *nodeRun) reading(fn gateway.BuildFunc) gateway.BuildFunc {
-	return func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		var ahead sync.WaitGroup
-		defer ahead.Wait()
-		ctx, end := context.WithCancel(ctx)
-		defer end()
-		r.ahead.Do(func() { ahead.Go(func() { r.req.Source.Ahead(ctx, gw, r.session) }) })
-		return fn(ctx, gw)
-	}
 }
 
 // watched is runSolve for a solve that sends to repositories, one after the other. It ends the solve with a [failure.SilentError] if a
@@ -264,7 +253,7 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 		return f.runs[k], nil
 	}
 	n := f.env.Nodes[k]
-	r := &nodeRun{task: f.task, node: n, probe: f.probes[k], fleet: f, ahead: &sync.Once{}}
+	r := &nodeRun{task: f.task, node: n, probe: f.probes[k], fleet: f}
 	r.req.ExtraHosts = f.req.hostsOn(n)
 	if f.env.several() {
 		r.req.Cache = f.req.Cache.OnNode(n.Name, f.env.NodeNames)

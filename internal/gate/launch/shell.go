@@ -1,3 +1,6 @@
+// Package launch finds the commands that a command line starts: the arguments of a wrapper such as tini or env, the first command
+// of the script of sh -c, and the commands that a shell's script certainly starts. It runs nothing. Commands that are known only
+// at run time are left out.
 package launch
 
 import (
@@ -7,28 +10,28 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/starter"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// IsShell reports whether a program of that name runs scripts of sh.
-func IsShell(name string) bool {
-	return slices.Contains([]string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"}, name)
+// A Command is a command that a wrapper, a shell or a script starts.
+type Command struct {
+	Args  []string
+	Dir   string // the folder it is started in; "" is that of its parent
+	Shell bool   // it comes from a shell's script: the word may not be a program
 }
 
-// ShellOf returns the shell that runs a script, also behind env, or "" if another program runs it.
-func ShellOf(f exe.File) string {
-	if f.Format != exe.Script {
-		return ""
+// Follow returns the command that a command starts. ok is false if it is not a known wrapper or shell. Args is empty if it is one
+// and its command cannot be determined.
+func Follow(argv []string) (next Command, ok bool) {
+	if !starter.IsShell(path.Base(argv[0])) {
+		next.Args, ok = starter.Wrapped(argv)
+		return next, ok
 	}
-	line := append([]string{f.Interpreter}, f.Args...)
-	if next, ok := Follow(line); ok && !IsShell(path.Base(f.Interpreter)) && len(next.Args) > 0 {
-		line = next.Args
+	if script := shellScript(argv[1:]); script != "" {
+		return firstOf(script), true
 	}
-	if name := path.Base(line[0]); IsShell(name) {
-		return name
-	}
-	return ""
+	return Command{}, true
 }
 
 // shellScript returns the script of -c among a shell's arguments, or "" if there is none.

@@ -4,6 +4,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
 const defaultCacheBytes = 64 << 20
@@ -12,13 +13,13 @@ const defaultCacheBytes = 64 << 20
 type cache struct{ cachedir.Folder }
 
 func newCache(dir string, size int64) cache {
-	return cache{cachedir.Folder{Dir: dir, Suffix: ".listing", Max: size, MaxFile: min(size/4, maxListing)}}
+	return cache{cachedir.Folder{Dir: dir, Suffix: ".listing", Max: size, MaxFile: min(size/4, listing.MaxCost)}}
 }
 
 func nameOf(d digest.Digest) string { return d.Algorithm().String() + "-" + d.Encoded() }
 
 // get returns a layer's listing, or nil if there is none.
-func (c cache) get(d digest.Digest) *Listing {
+func (c cache) get(d digest.Digest) *listing.Listing {
 	b := c.Get(nameOf(d))
 	if b == nil {
 		return nil
@@ -32,8 +33,8 @@ func (c cache) get(d digest.Digest) *Listing {
 }
 
 // put stores a layer's listing.
-func (c cache) put(d digest.Digest, l *Listing) {
+func (c cache) put(d digest.Digest, l *listing.Listing) {
 	if c.Dir != "" {
-		c.Put(nameOf(d), l.encode())
+		c.Put(nameOf(d), encode(l))
 	}
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
 // inCache lists a layer with a new Lister over a folder, and reports whether it had to be read.
-func inCache(t *testing.T, s *store, dir string, b []byte, size int64) (l *layers.Listing, read bool) {
+func inCache(t *testing.T, s *store, dir string, b []byte, size int64) (l *listing.Listing, read bool) {
 	t.Helper()
 	desc := s.Put(b)
 	before := s.Count[desc.Digest]

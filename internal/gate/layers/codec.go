@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
 // cacheVersion is the beginning of an encoded listing. It changes with the encoding, and when the results of package exe or of
@@ -21,7 +22,7 @@ const cacheVersion = "docker-multiarch listing 4\n"
 // codec compresses listings. It is made once, since making it takes longer than using it. zstd's checksum detects a damaged file.
 var codec = sync.OnceValues(func() (*zstd.Encoder, *zstd.Decoder) {
 	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
-	d, err2 := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*maxListing))
+	d, err2 := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*listing.MaxCost))
 	if err := errors.Join(err, err2); err != nil {
 		panic(err) // only for invalid options, which are constants here
 	}
@@ -36,7 +37,7 @@ type stored struct {
 	Types  []byte
 	Modes  []uint16
 	Files  []exe.File
-	Bodies []Body
+	Bodies []listing.Body
 	Exe    []uint32 // for each entry the index in Files, from 1; 0 is none
 	Body   []uint32 // the same for Bodies
 
@@ -49,17 +50,17 @@ type stored struct {
 const partEntries = 8192
 
 // encode encodes a listing: its version, and each part as a zstd frame with a gob stream.
-func (l *Listing) encode() []byte {
+func encode(l *listing.Listing) []byte {
 	e, _ := codec()
 	packed := []byte(cacheVersion)
-	for plain := range l.plain() {
+	for plain := range plainParts(l) {
 		packed = e.EncodeAll(plain, packed)
 	}
 	return packed
 }
 
-// plain yields the parts of a listing without compression, at least one. Each is valid until the next one.
-func (l *Listing) plain() iter.Seq[[]byte] {
+// plainParts yields the parts of a listing without compression, at least one. Each is valid until the next one.
+func plainParts(l *listing.Listing) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var b bytes.Buffer
 		for start := 0; start == 0 || start < len(l.Entries); start += partEntries {
@@ -76,7 +77,7 @@ func (l *Listing) plain() iter.Seq[[]byte] {
 	}
 }
 
-func columns(entries []Entry) stored {
+func columns(entries []listing.Entry) stored {
 	var s stored
 	index := map[*exe.File]uint32{nil: 0}
 	paths, links := make([]string, len(entries)), make([]string, len(entries))
@@ -101,7 +102,7 @@ func columns(entries []Entry) stored {
 var errNoListing = errors.New("no listing of this version, or a damaged one")
 
 // decode decodes the output of encode.
-func decode(b []byte) (*Listing, error) {
+func decode(b []byte) (*listing.Listing, error) {
 	packed, ok := bytes.CutPrefix(b, []byte(cacheVersion))
 	if !ok {
 		return nil, errNoListing
@@ -114,14 +115,14 @@ func decode(b []byte) (*Listing, error) {
 	return decodePlain(plain)
 }
 
-func decodePlain(plain []byte) (*Listing, error) {
-	l := &Listing{}
+func decodePlain(plain []byte) (*listing.Listing, error) {
+	l := &listing.Listing{}
 	for r := bytes.NewReader(plain); ; {
 		var s stored
 		if err := gob.NewDecoder(r).Decode(&s); err != nil {
 			return nil, err
 		}
-		if err := l.add(s); err != nil {
+		if err := add(l, s); err != nil {
 			return nil, err
 		}
 		if r.Len() == 0 {
@@ -131,7 +132,7 @@ func decodePlain(plain []byte) (*Listing, error) {
 }
 
 // add adds a part.
-func (l *Listing) add(s stored) error {
+func add(l *listing.Listing, s stored) error {
 	n := len(s.Types)
 	if len(s.Modes) != n || len(s.Exe) != n || len(s.Body) != n || n > 0 && (strings.Count(s.Paths, "\x00") != n-1 || strings.Count(s.Links, "\x00") != n-1) {
 		return errNoListing
@@ -139,10 +140,10 @@ func (l *Listing) add(s stored) error {
 	l.Hidden, l.Opaque, l.Cut = append(l.Hidden, s.Hidden...), append(l.Opaque, s.Opaque...), l.Cut || s.Cut
 	l.Entries = slices.Grow(l.Entries, n)
 	for i := range n {
-		e := Entry{Type: Type(s.Types[i]), Mode: s.Modes[i] & 0o7777}
+		e := listing.Entry{Type: listing.Type(s.Types[i]), Mode: s.Modes[i] & 0o7777}
 		e.Path, s.Paths, _ = strings.Cut(s.Paths, "\x00")
 		e.Link, s.Links, _ = strings.Cut(s.Links, "\x00")
-		if e.Type < File || e.Type > Other || int(s.Exe[i]) > len(s.Files) || int(s.Body[i]) > len(s.Bodies) {
+		if e.Type < listing.File || e.Type > listing.Other || int(s.Exe[i]) > len(s.Files) || int(s.Body[i]) > len(s.Bodies) {
 			return errNoListing
 		}
 		if at := s.Exe[i]; at > 0 {

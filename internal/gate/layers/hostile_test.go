@@ -17,6 +17,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
 // flood writes a tar of very many entries.
@@ -43,7 +44,7 @@ func TestAFloodOfEntriesIsCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, w := io.Pipe()
 			go flood(w, test.count, test.name)
-			l, err := layers.Scan(t.Context(), r, 4<<20)
+			l, err := listing.Scan(t.Context(), r, 4<<20)
 			if err != nil || !l.Cut {
 				t.Fatalf("%v", err)
 			}
@@ -76,7 +77,7 @@ func TestAFileThatIsAllHolesIsNotReadToItsHeaders(t *testing.T) {
 	if err := tw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := layers.Scan(t.Context(), &b, 1<<20)
+	l, err := listing.Scan(t.Context(), &b, 1<<20)
 	if err != nil || len(l.Entries) != 1 || l.Entries[0].Path != "app" || l.Entries[0].Exe == nil || l.Entries[0].Exe.Machine != "arm64" {
 		t.Errorf("%+v, %v", l, err)
 	}

@@ -1,5 +1,5 @@
 // Package layers lists the files of an image's layers. A [Lister] reads a layer as a stream. It checks size and digest, undoes
-// the compression, and reads the first bytes of each file (package exe). The resulting [Listing] is small, shared by all images
+// the compression, and reads the first bytes of each file (package exe). The resulting [listing.Listing] is small, shared by all images
 // that have the layer, and cached in a folder by the layer's digest.
 //
 // Nothing is unpacked to disk. Listings are bounded one by one and together, as are the lengths of paths, headers, and how far
@@ -20,6 +20,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
 // These are the reasons for a layer without a listing. Any other error means that the layer could not be requested.
@@ -72,12 +73,12 @@ type Lister struct {
 // flight is a layer that is or was read.
 type flight struct {
 	done    chan struct{}
-	listing *Listing
+	listing *listing.Listing
 	err     error
 }
 
-// maxHeld bounds the memory of all listings of a Lister, in the unit of maxListing.
-const maxHeld = 4 * maxListing
+// maxHeld bounds the memory of all listings of a Lister, in the unit of listing.MaxCost.
+const maxHeld = 4 * listing.MaxCost
 
 func (l *Lister) init() {
 	l.reading = make(chan struct{}, positive(l.AtOnce, defaultAtOnce))
@@ -95,7 +96,7 @@ func positive[N int | int64](n, otherwise N) N {
 
 // List lists a layer. limited means a base layer, to which BaseLimit applies. The errors above are the reasons for a missing
 // listing.
-func (l *Lister) List(ctx context.Context, desc ocispecs.Descriptor, limited bool) (*Listing, error) {
+func (l *Lister) List(ctx context.Context, desc ocispecs.Descriptor, limited bool) (*listing.Listing, error) {
 	l.once.Do(l.init)
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadLayer, err)
@@ -129,20 +130,87 @@ func (l *Lister) List(ctx context.Context, desc ocispecs.Descriptor, limited boo
 // fly reads a layer for all waiting callers. A failed read can be repeated.
 func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, onlyLocal bool) {
 	f.listing, f.err = l.cachedOrRead(ctx, desc, onlyLocal)
+	l.land(f, desc.Digest)
+}
+
+// land ends a flight, whose outcome is set.
+func (l *Lister) land(f *flight, layer digest.Digest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f.listing != nil {
-		if l.held += f.listing.cost(); l.held > maxHeld {
+		if l.held += f.listing.Cost(); l.held > maxHeld {
 			f.listing, f.err = nil, fmt.Errorf("%w: the images have more files than are examined at once", ErrUnknownLayer)
 		}
 	}
 	if f.err != nil && (!IsVerdict(f.err) || errors.Is(f.err, ErrNotRead)) {
-		delete(l.flights, desc.Digest)
+		delete(l.flights, layer)
 	}
 	close(f.done)
 }
 
-func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onlyLocal bool) (*Listing, error) {
+// Made is a listing that was made elsewhere, and the size in bytes of the layer's tar stream.
+type Made struct {
+	Listing  *listing.Listing
+	Unpacked int64
+}
+
+// errNotMade means that no listing was made elsewhere: whoever wants the layer reads it.
+var errNotMade = errors.New("no listing was made elsewhere")
+
+// Fill has the listings of layers made elsewhere, those of them that are not known yet. list gets their digests, in order, and returns listings
+// by digest. Layers that it returns no listing for are read when they are listed, as are those whose size List would have something to say
+// about. Other calls for one of the layers wait meanwhile.
+func (l *Lister) Fill(descs []ocispecs.Descriptor, list func([]digest.Digest) map[digest.Digest]Made) {
+	l.once.Do(l.init)
+	flights := map[digest.Digest]*flight{}
+	var missing []digest.Digest
+	for _, desc := range descs {
+		f := l.board(desc)
+		if f == nil {
+			continue
+		}
+		if f.listing = l.cache.get(desc.Digest); f.listing != nil {
+			l.land(f, desc.Digest)
+			continue
+		}
+		flights[desc.Digest], missing = f, append(missing, desc.Digest)
+	}
+	if len(missing) == 0 {
+		return
+	}
+	made := list(missing)
+	for _, desc := range descs {
+		f, m := flights[desc.Digest], made[desc.Digest]
+		if f == nil {
+			continue
+		}
+		delete(flights, desc.Digest)
+		if m.Listing == nil || m.Unpacked > maxUnpacked || m.Unpacked > maxRatio*desc.Size {
+			f.err = errNotMade
+		} else {
+			f.listing = m.Listing
+			l.cache.put(desc.Digest, m.Listing)
+		}
+		l.land(f, desc.Digest)
+	}
+}
+
+// board begins the flight of a layer. It returns nil if there is one already, or if List refuses the descriptor.
+func (l *Lister) board(desc ocispecs.Descriptor) *flight {
+	if desc.Digest.Validate() != nil || !isLayer(desc.MediaType) {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.flights[desc.Digest] != nil {
+		return nil
+	}
+	f := &flight{done: make(chan struct{})}
+	l.flights[desc.Digest] = f
+	return f
+}
+
+func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onlyLocal bool) (*listing.Listing, error) {
 	if listing := l.cache.get(desc.Digest); listing != nil {
 		return listing, nil
 	}
@@ -176,7 +244,7 @@ func (l *Lister) tooLarge(desc ocispecs.Descriptor) bool {
 }
 
 // read lists a layer from its content.
-func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch) (*Listing, error) {
+func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch) (*listing.Listing, error) {
 	select {
 	case l.reading <- struct{}{}:
 		defer func() { <-l.reading }()
@@ -205,7 +273,7 @@ func IsVerdict(err error) bool {
 }
 
 // listStream lists the content of a stream, and checks it against the descriptor.
-func (l *Lister) listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*Listing, error) {
+func (l *Lister) listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*listing.Listing, error) {
 	src := &source{r: ctxio.BetweenReads(ctx, r)} // for a reader that ignores the context
 	verified := content.NewVerifyReader(src, desc)
 	listing, err := l.scanPacked(ctx, verified, func() int64 { return src.n })
@@ -243,12 +311,12 @@ func verify(r *content.VerifyReader, src *source, desc ocispecs.Descriptor) erro
 	return err
 }
 
-func (l *Lister) scanPacked(ctx context.Context, packed io.Reader, read func() int64) (*Listing, error) {
+func (l *Lister) scanPacked(ctx context.Context, packed io.Reader, read func() int64) (*listing.Listing, error) {
 	unpacked, closer, err := unpack(bufio.NewReaderSize(packed, readSize))
 	if err != nil {
 		return nil, err
 	}
 	defer closer()
 	r := &bounded{r: ctxio.BetweenReads(ctx, unpacked), packed: read, surplus: &l.surplus}
-	return scan(ctx, r, maxListing)
+	return listing.Scan(ctx, r, listing.MaxCost)
 }

@@ -20,9 +20,10 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
-func listOf(t testing.TB, b []byte, change func(*ocispecs.Descriptor)) (*layers.Listing, error) {
+func listOf(t testing.TB, b []byte, change func(*ocispecs.Descriptor)) (*listing.Listing, error) {
 	t.Helper()
 	s := newStore()
 	desc := s.Put(b)
@@ -38,17 +39,17 @@ func TestAListingHasAllEntriesOfALayer(t *testing.T) {
 		link("usr/link", "/abs/../x"), hardlink("usr/hard", "/usr/app"), entry{Name: "dev/null", Typeflag: tar.TypeChar, Mode: 0o666},
 		file("usr/.wh.gone"), file("opt/.wh..wh..opq"), file(".wh..wh.plnk"), mode(file("usr/data"), 0o4755), []byte("again"),
 		file("../../escape"), []byte("x"), file("a/../../../b"), []byte("x"), dir("/"))
-	want := &layers.Listing{
-		Entries: []layers.Entry{
-			{Path: "b", Type: layers.File, Mode: 0o755},
-			{Path: "dev/null", Type: layers.Other, Mode: 0o666},
-			{Path: "escape", Type: layers.File, Mode: 0o755},
-			{Path: "usr", Type: layers.Dir, Mode: 0o755},
-			{Path: "usr/app", Type: layers.File, Mode: 0o755, Exe: &exe.File{Format: exe.ELF, Machine: "arm64", Bits: 64, Kind: exe.Executable}},
-			{Path: "usr/data", Type: layers.File, Mode: 0o4755},
-			{Path: "usr/hard", Type: layers.Hardlink, Link: "usr/app"},
-			{Path: "usr/link", Type: layers.Symlink, Mode: 0o777, Link: "/abs/../x"},
-			{Path: "usr/start", Type: layers.File, Mode: 0o755, Exe: &exe.File{Format: exe.Script, Interpreter: "/bin/sh", Args: []string{"-e"}}, Body: &layers.Body{Script: "#!/bin/sh -e\necho hello\n"}},
+	want := &listing.Listing{
+		Entries: []listing.Entry{
+			{Path: "b", Type: listing.File, Mode: 0o755},
+			{Path: "dev/null", Type: listing.Other, Mode: 0o666},
+			{Path: "escape", Type: listing.File, Mode: 0o755},
+			{Path: "usr", Type: listing.Dir, Mode: 0o755},
+			{Path: "usr/app", Type: listing.File, Mode: 0o755, Exe: &exe.File{Format: exe.ELF, Machine: "arm64", Bits: 64, Kind: exe.Executable}},
+			{Path: "usr/data", Type: listing.File, Mode: 0o4755},
+			{Path: "usr/hard", Type: listing.Hardlink, Link: "usr/app"},
+			{Path: "usr/link", Type: listing.Symlink, Mode: 0o777, Link: "/abs/../x"},
+			{Path: "usr/start", Type: listing.File, Mode: 0o755, Exe: &exe.File{Format: exe.Script, Interpreter: "/bin/sh", Args: []string{"-e"}}, Body: &listing.Body{Script: "#!/bin/sh -e\necho hello\n"}},
 		},
 		Hidden: []string{"usr/gone"},
 		Opaque: []string{"opt"},

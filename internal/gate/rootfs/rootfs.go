@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/listing"
 )
 
 // maxLinks bounds the links in one path's resolution. Linux has the same bound.
@@ -23,25 +24,30 @@ type Layer struct {
 	Base       bool // it came with the base image
 }
 
+// A Lister lists layers as [layers.Lister] does.
+type Lister interface {
+	List(ctx context.Context, desc ocispecs.Descriptor, limited bool) (*listing.Listing, error)
+}
+
 // A Root is an image's file system.
 type Root struct {
-	Lister *layers.Lister
+	Lister Lister
 	Layers []Layer // the lowest first
 	// Unlimited means that base layers are read whatever their size.
 	Unlimited bool
 	// Listed is called for each requested layer when its listing has ended.
 	Listed func(i int)
 
-	listings []*layers.Listing // by layer; nil if there is none
-	asked    []bool            // by layer: the listing has been requested
-	errs     []error           // by layer: the reason for a missing listing
+	listings []*listing.Listing // by layer; nil if there is none
+	asked    []bool             // by layer: the listing has been requested
+	errs     []error            // by layer: the reason for a missing listing
 }
 
 // ListAdded lists the layers that did not come with the base image, all at once. It must be called first. It fails if a layer
 // could not be requested. Problems of a layer itself are in [Root.Errs].
 func (r *Root) ListAdded(ctx context.Context) error {
 	n := len(r.Layers)
-	r.listings, r.asked, r.errs = make([]*layers.Listing, n), make([]bool, n), make([]error, n)
+	r.listings, r.asked, r.errs = make([]*listing.Listing, n), make([]bool, n), make([]error, n)
 	group, ctx := errgroup.WithContext(ctx)
 	for i, layer := range r.Layers {
 		if layer.Base {
@@ -66,20 +72,20 @@ func (r *Root) ListAdded(ctx context.Context) error {
 }
 
 // Listing returns the listing of a layer, or nil if there is none, or none yet.
-func (r *Root) Listing(i int) *layers.Listing { return r.listings[i] }
+func (r *Root) Listing(i int) *listing.Listing { return r.listings[i] }
 
 // Errs returns for each layer the reason for a missing listing. It is nil for a layer that has one, or was not requested.
 func (r *Root) Errs() []error { return r.errs }
 
 // NothingSeen reports whether layers were requested, and none of them could be listed.
 func (r *Root) NothingSeen() bool {
-	present := func(l *layers.Listing) bool { return l != nil }
+	present := func(l *listing.Listing) bool { return l != nil }
 	return slices.Contains(r.asked, true) && !slices.ContainsFunc(r.listings, present)
 }
 
 // Covers reports whether a layer above the one at i has another entry at a path, or hides it.
 func (r *Root) Covers(i int, path string) bool {
-	return slices.ContainsFunc(r.listings[i+1:], func(l *layers.Listing) bool {
+	return slices.ContainsFunc(r.listings[i+1:], func(l *listing.Listing) bool {
 		if l == nil {
 			return false
 		}
@@ -100,7 +106,7 @@ const (
 
 // A Place is an entry of an image, and its layer.
 type Place struct {
-	layers.Entry
+	listing.Entry
 	Layer int
 }
 
@@ -137,13 +143,13 @@ func (v View) find(ctx context.Context, p string, top int) (at Place, implied bo
 		}
 	}
 	if impliedAt >= 0 {
-		return Place{Entry: layers.Entry{Path: p, Type: layers.Dir, Mode: 0o755}, Layer: impliedAt}, true, Found
+		return Place{Entry: listing.Entry{Path: p, Type: listing.Dir, Mode: 0o755}, Layer: impliedAt}, true, Found
 	}
 	return at, false, Absent
 }
 
 // Listing returns a layer's listing. It returns nil and true if the layer counts as empty.
-func (v View) Listing(ctx context.Context, i int) (*layers.Listing, bool) {
+func (v View) Listing(ctx context.Context, i int) (*listing.Listing, bool) {
 	r := v.Root
 	if !r.asked[i] {
 		if v.Shallow {
@@ -190,28 +196,28 @@ type resolution struct {
 	top   int
 }
 
-func root() Place { return Place{Entry: layers.Entry{Type: layers.Dir, Mode: 0o755}} }
+func root() Place { return Place{Entry: listing.Entry{Type: listing.Dir, Mode: 0o755}} }
 
 // step resolves the next name.
 func (c *resolution) step(ctx context.Context) Outcome {
 	next := c.todo[0]
 	c.todo = c.todo[1:]
-	if c.at.Type != layers.Dir {
+	if c.at.Type != listing.Dir {
 		return Absent
 	}
 	if next == ".." {
-		c.at = Place{Entry: layers.Entry{Path: layers.Parent(c.at.Path), Type: layers.Dir, Mode: 0o755}}
+		c.at = Place{Entry: listing.Entry{Path: listing.Parent(c.at.Path), Type: listing.Dir, Mode: 0o755}}
 		return Found
 	}
 	p := strings.TrimPrefix(c.at.Path+"/"+next, "/")
 	at, implied, o := c.find(ctx, p, c.top)
-	if o == Found && at.Type == layers.Hardlink {
+	if o == Found && at.Type == listing.Hardlink {
 		at, o = c.linked(ctx, at)
 	}
 	if o != Found {
 		return o
 	}
-	if at.Type != layers.Symlink {
+	if at.Type != listing.Symlink {
 		c.at = at
 		return Found
 	}
@@ -228,7 +234,7 @@ func (c *resolution) step(ctx context.Context) Outcome {
 // follow continues with the target of a symlink.
 func (c *resolution) follow(link string) Outcome {
 	more, ok := split(link)
-	if c.links++; !ok || c.links > maxLinks || len(more)+len(c.todo) > layers.MaxDepth {
+	if c.links++; !ok || c.links > maxLinks || len(more)+len(c.todo) > listing.MaxDepth {
 		return Absent
 	}
 	c.todo = append(more, c.todo...)
@@ -242,7 +248,7 @@ func (c *resolution) follow(link string) Outcome {
 func (v View) linked(ctx context.Context, from Place) (Place, Outcome) {
 	for range maxLinks {
 		to, _, o := v.find(ctx, from.Link, from.Layer)
-		if o != Found || to.Type != layers.Hardlink {
+		if o != Found || to.Type != listing.Hardlink {
 			return to, o
 		}
 		from = to
@@ -252,7 +258,7 @@ func (v View) linked(ctx context.Context, from Place) (Place, Outcome) {
 
 // split splits a path. ok is false for a path that no kernel accepts.
 func split(name string) (parts []string, ok bool) {
-	if name == "" || len(name) >= layers.MaxPath {
+	if name == "" || len(name) >= listing.MaxPath {
 		return nil, false
 	}
 	for part := range strings.SplitSeq(name, "/") {
@@ -260,5 +266,5 @@ func split(name string) (parts []string, ok bool) {
 			parts = append(parts, part)
 		}
 	}
-	return parts, len(parts) <= layers.MaxDepth
+	return parts, len(parts) <= listing.MaxDepth
 }

@@ -1,4 +1,6 @@
-package layers
+// Package listing lists the files of an image's layer from its tar stream: their names, kinds and permissions, and what the first bytes of
+// executables and scripts say (package exe). It is small, since the program that lists layers on a node has it (package nodehelper).
+package listing
 
 import (
 	"slices"
@@ -64,8 +66,8 @@ type Listing struct {
 	Cut bool `json:"cut,omitempty"`
 }
 
-// cost estimates the listing's memory in bytes.
-func (l *Listing) cost() int {
+// Cost estimates the listing's memory in bytes, in the unit of [MaxCost].
+func (l *Listing) Cost() int {
 	n := (len(l.Entries) + len(l.Hidden) + len(l.Opaque)) * entryCost
 	for _, e := range l.Entries {
 		n += len(e.Path) + len(e.Link) + e.Body.size()

@@ -1,4 +1,4 @@
-package layers
+package listing
 
 import (
 	"archive/tar"
@@ -30,7 +30,7 @@ func TestFilesOfOneMachineAreToldApart(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := scan(t.Context(), &layer, maxListing)
+	l, err := Scan(t.Context(), &layer, MaxCost)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package layers
+package listing
 
 import (
 	"archive/tar"
@@ -12,15 +12,15 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/starter"
 )
 
 const (
 	whiteout       = ".wh."
 	opaqueWhiteout = ".wh..wh..opq"
 
-	// These bound a listing in bytes of paths and entries. They allow a layer of half a million files and more.
-	maxListing = 64 << 20
+	// MaxCost bounds a listing in bytes of paths and entries. It allows a layer of half a million files and more.
+	MaxCost    = 64 << 20
 	entryCost  = 64
 	fileCost   = 1000 // of an exe.File and its key while the layer is read
 	bodyCost   = 128  // of a Body, and neededCost of each name in it
@@ -35,8 +35,8 @@ const (
 	maxDeepInAll = maxAheadInAll / 2
 )
 
-// scan lists a layer from its tar stream, up to a cost of about most bytes. It reads only the beginnings of files.
-func scan(ctx context.Context, r io.Reader, most int) (*Listing, error) {
+// Scan lists a layer from its tar stream, up to a cost of about most bytes: [MaxCost]. It looks only at the beginnings of files.
+func Scan(ctx context.Context, r io.Reader, most int) (*Listing, error) {
 	s := scanner{most: most, tar: tar.NewReader(r), files: map[key]*exe.File{}}
 	for n := 0; ; n++ {
 		if n%256 == 0 && ctx.Err() != nil {
@@ -159,7 +159,7 @@ func (s *scanner) keep(e *Entry, d *exe.Dynamic, text []byte, whole bool) {
 		return
 	case d != nil && e.Exe.Kind != exe.Object:
 		body.Dynamic = d
-	case whole && startsImages(e.Path) && launch.ShellOf(*e.Exe) != "" && s.texts+len(text) <= maxTexts:
+	case whole && startsImages(e.Path) && starter.ShellOf(*e.Exe) != "" && s.texts+len(text) <= maxTexts:
 		body.Script = string(text)
 		s.texts += len(text)
 	default:

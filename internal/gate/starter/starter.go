@@ -1,13 +1,34 @@
-// Package launch finds the commands that a command line starts: the arguments of a wrapper such as tini or env, the first command
-// of the script of sh -c, and the commands that a shell's script certainly starts. It runs nothing. Commands that are known only
-// at run time are left out.
-package launch
+// Package starter knows the programs that commonly start others: shells, and wrappers such as tini or env. It is small, since the program
+// that lists layers on a node has it (package nodehelper).
+package starter
 
 import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
+
+// IsShell reports whether a program of that name runs scripts of sh.
+func IsShell(name string) bool {
+	return slices.Contains([]string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"}, name)
+}
+
+// ShellOf returns the shell that runs a script, also behind env, or "" if another program runs it.
+func ShellOf(f exe.File) string {
+	if f.Format != exe.Script {
+		return ""
+	}
+	line := append([]string{f.Interpreter}, f.Args...)
+	if next, ok := Wrapped(line); ok && len(next) > 0 {
+		line = next
+	}
+	if name := path.Base(line[0]); IsShell(name) {
+		return name
+	}
+	return ""
+}
 
 // A wrapper is a program that starts another one, named by its own command line.
 type wrapper struct {
@@ -38,35 +59,22 @@ func wrapperOf(name string) (wrapper, bool) {
 	return wrapper{}, false
 }
 
-// A Command is a command that a wrapper, a shell or a script starts.
-type Command struct {
-	Args  []string
-	Dir   string // the folder it is started in; "" is that of its parent
-	Shell bool   // it comes from a shell's script: the word may not be a program
-}
-
-// Follow returns the command that a command starts. ok is false if it is not a known wrapper or shell. Args is empty if it is one
-// and its command cannot be determined.
-func Follow(argv []string) (next Command, ok bool) {
+// Wrapped returns the command that a wrapper starts. ok is false if the command is not a known wrapper. next is empty if it is one and its
+// command cannot be determined.
+func Wrapped(argv []string) (next []string, ok bool) {
 	name := path.Base(argv[0])
-	if IsShell(name) {
-		if script := shellScript(argv[1:]); script != "" {
-			return firstOf(script), true
-		}
-		return Command{}, true
-	}
 	w, ok := wrapperOf(name)
 	if !ok {
-		return Command{}, false
+		return nil, false
 	}
 	rest := w.options(argv[1:])
 	if name == "env" {
 		rest = skipAssignments(splitString(rest))
 	}
 	if len(rest) <= w.operands {
-		return Command{}, true
+		return nil, true
 	}
-	return Command{Args: rest[w.operands:]}, true
+	return rest[w.operands:], true
 }
 
 // options skips a wrapper's own options. It keeps env's -S, since the command follows it.
