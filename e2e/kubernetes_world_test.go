@@ -33,13 +33,14 @@ func (s *story) joinCluster() {
 	}
 	admin, program := need(s.T, "MULTIARCH_E2E_KUBECONFIG"), need(s.T, "MULTIARCH_E2E_KUBECTL")
 	s.builder = "e2e-" + random()
+	s.namespace = s.builder
 	kubeconfig := filepath.Join(s.home, "kubeconfig")
 	data, err := os.ReadFile(admin)
 	s.check(err)
 	s.check(os.WriteFile(kubeconfig, data, 0o600))
 	s.env = append(s.env, "PATH="+program+":"+os.Getenv("PATH"), "KUBECONFIG="+kubeconfig)
-	s.kubectl("create", "namespace", s.builder)
-	name := s.builder
+	s.kubectl("create", "namespace", s.namespace)
+	name := s.namespace
 	s.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -48,7 +49,7 @@ func (s *story) joinCluster() {
 			s.Logf("the namespace stays: %v\n%s", err, out)
 		}
 	})
-	s.kubectl("config", "set-context", "--current", "--namespace", s.builder)
+	s.kubectl("config", "set-context", "--current", "--namespace", s.namespace)
 }
 
 // kubectl runs kubectl, which has to succeed, as the story's user.

@@ -27,15 +27,16 @@ const trustVariable = "DOCKER_MULTIARCH_TRUST_IMAGE"
 // story is one run of a story, on one engine.
 type story struct {
 	*testing.T
-	host     string // of the engine
-	registry string // host:port
-	base     string // an image with a shell, for many platforms
-	builder  string
-	nodes    int    // of the builder, that the story has added
-	home     string // clean; the Docker config is in .docker
-	dir      string // the working directory, empty at first
-	tmp      string // TMPDIR of the commands
-	env      []string
+	host      string // of the engine
+	registry  string // host:port
+	base      string // an image with a shell, for many platforms
+	builder   string
+	namespace string // of a story on a cluster
+	nodes     int    // of the builder, that the story has added
+	home      string // clean; the Docker config is in .docker
+	dir       string // the working directory, empty at first
+	tmp       string // TMPDIR of the commands
+	env       []string
 }
 
 // onEachEngine runs a story on both engines, beside other stories.

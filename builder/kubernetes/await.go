@@ -16,7 +16,7 @@ import (
 
 const (
 	// settled is how long something has to keep pods from getting ready before it counts: controllers repair some things at once.
-	settled = 1500 * time.Millisecond
+	settled = 700 * time.Millisecond
 	// logLines is how much of the log of a container that has crashed is shown.
 	logLines = 10
 )

@@ -143,16 +143,12 @@ func (Driver) Remove(ctx context.Context, e builder.Endpoint, opt builder.Remove
 }
 
 func (n node) remove(ctx context.Context, keepState bool) (found bool, err error) {
-	removed, err := n.Delete(ctx, removeWait, "deployments,statefulsets", "-l", objects.Selector(n.e), "--cascade=foreground")
-	if err != nil {
-		return false, err
-	}
-	kinds := "configmaps,secrets"
+	kinds := "deployments,statefulsets,configmaps,secrets"
 	if !keepState {
 		kinds += ",persistentvolumeclaims"
 	}
-	more, err := n.Delete(ctx, removeWait, kinds, "-l", objects.Selector(n.e))
-	return len(removed)+len(more) > 0, err
+	removed, err := n.Delete(ctx, removeWait, kinds, "-l", objects.Selector(n.e), "--cascade=foreground")
+	return len(removed) > 0, err
 }
 
 // Stop implements [builder.Manager].

@@ -202,7 +202,7 @@ type workloadKey struct{ kind, name string }
 func (k workloadKey) object() string { return strings.ToLower(k.kind) + "/" + k.name }
 
 // lost returns why a pod is no longer there for a build; "" if it looks well.
-func (p pod) lost(restarts int) (why string, outOfMemory bool) {
+func (p pod) lost(restarts int) (why string, memory bool) {
 	if c := find(p.Status.Conditions, "DisruptionTarget"); c.Status == "True" {
 		return fmt.Sprintf("the pod was evicted: %s", joined(c.Reason, c.Message)), false
 	}
@@ -212,14 +212,20 @@ func (p pod) lost(restarts int) (why string, outOfMemory bool) {
 	s := p.buildkit()
 	for _, e := range []*ended{s.State.Terminated, s.LastState.Terminated} {
 		if e != nil && (s.State.Terminated == e || s.RestartCount > restarts) {
-			return fmt.Sprintf("its container ended with status %d%s", e.ExitCode, because(*e)), e.Reason == "OOMKilled"
+			if p.Metadata.DeletionTimestamp != nil && e.Reason != outOfMemory {
+				break // that is how a pod that is deleted ends
+			}
+			return fmt.Sprintf("its container ended with status %d%s", e.ExitCode, because(*e)), e.Reason == outOfMemory
 		}
-	}
-	if p.Metadata.DeletionTimestamp != nil {
-		return "the pod was deleted", false
 	}
 	if c := find(p.Status.Conditions, "Ready"); c.Status == "False" && p.Status.Reason == "NodeLost" {
 		return fmt.Sprintf("the cluster's node %s is gone", p.Spec.NodeName), false
 	}
+	if p.Metadata.DeletionTimestamp != nil {
+		return "the pod was deleted", false
+	}
 	return "", false
 }
+
+// outOfMemory is the reason for which a container has ended whose memory did not suffice.
+const outOfMemory = "OOMKilled"

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -111,12 +112,18 @@ func parse(said string) *Error {
 				e.Reason = m[1]
 			}
 		}
-		lines = append(lines, strings.TrimPrefix(line, "error: "))
+		line = strings.TrimPrefix(line, "error: ")
+		line = strings.TrimPrefix(line, `error validating "STDIN": error validating data: `)
+		line, _, _ = strings.Cut(line, "; if you choose to ignore these errors, ")
+		lines = append(lines, line)
 	}
 	if len(lines) == 0 {
 		return nil
 	}
 	e.Text = strings.Join(lines, "; ")
+	if e.Reason == "" && strings.Contains(e.Text, " is forbidden: User ") { // of a connection that is refused
+		e.Reason = "Forbidden"
+	}
 	return &e
 }
 
@@ -197,15 +204,18 @@ func events(out io.Reader, each func(json.RawMessage, bool) error) error {
 	}
 }
 
-// Logs returns the last lines that a container has written, in its last run if it has been started again since.
-func (c Client) Logs(ctx context.Context, pod, container string, lines int, previous bool) string {
+// Logs returns the last lines that a container has written, in its last run if it has been started again since; "" if they are gone.
+func (c Client) Logs(ctx context.Context, pod, container string, lines int, again bool) string {
 	args := []string{"logs", pod, "-c", container, fmt.Sprintf("--tail=%d", lines)}
-	if previous {
-		args = append(args, "--previous")
+	tries := [][]string{args, append(slices.Clone(args), "--previous")} // it may be started again meanwhile
+	if again {
+		slices.Reverse(tries)
 	}
-	out, err := c.Run(ctx, nil, args...)
-	if err != nil {
-		return "" // the logs explain something else, which is reported in any case
+	for _, try := range tries {
+		out, err := c.Run(ctx, nil, try...)
+		if text := strings.TrimSpace(string(out)); err == nil && text != "" && !strings.HasPrefix(text, "unable to retrieve container logs") {
+			return text
+		}
 	}
-	return strings.TrimSpace(string(out))
+	return ""
 }

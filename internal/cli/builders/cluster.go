@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -16,9 +17,10 @@ import (
 // inCluster reports whether the node is one of a cluster.
 func (c *creation) inCluster() bool { return c.given.Driver == kubernetes.DriverName }
 
-// locate completes the endpoint of a new node in a cluster.
+// locate completes the endpoint of a node in a cluster. A node that is changed keeps its endpoint unless another one is given.
 func (c *creation) locate(ctx context.Context) (err error) {
-	if !c.inCluster() || c.o.node != "" && !c.o.append && c.given.Address == "" {
+	changed := c.o.node != "" && slices.ContainsFunc(c.builder.Nodes, func(e builder.Endpoint) bool { return e.Node == c.o.node })
+	if !c.inCluster() || changed && c.given.Address == "" {
 		return nil
 	}
 	kubeconfig, _ := c.w.LookupEnv("KUBECONFIG")

@@ -11,6 +11,9 @@ import (
 // kubernetesHint returns what the user can do about an error of a node in a cluster.
 func kubernetesHint(err error) string {
 	if late, ok := errors.AsType[*kubernetes.NotReadyError](err); ok {
+		if late.Crashed != "" {
+			return "docker multiarch builder create --name BUILDER --node NODE changes the node's image, flags, configuration or resources"
+		}
 		if late.Patient {
 			return "kubectl describe " + late.Object + " shows all that the cluster knows about it"
 		}
