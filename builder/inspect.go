@@ -41,7 +41,9 @@ type Inspected struct {
 	Endpoint Endpoint
 	Managed  bool      // this program makes, starts, stops and removes its BuildKits
 	Details  []Details // of each of its BuildKits; none: they have not been made yet
-	Err      error     // why nothing is known: the endpoint does not answer
+	// Node is the connection to an endpoint of a driver that only connects, open until then has returned; else nil.
+	Node *Node
+	Err  error // why nothing is known: the endpoint does not answer
 }
 
 // Inspect describes endpoints, all at once. An endpoint that does not answer within [AnswerWithin] is
@@ -59,6 +61,10 @@ func Inspect(ctx context.Context, drivers map[string]Driver, endpoints []Endpoin
 			if then != nil {
 				then(i, found[i])
 			}
+			if n := found[i].Node; n != nil {
+				_ = n.Close() // everything was asked
+				found[i].Node = nil
+			}
 		})
 	}
 	all.Wait()
@@ -72,37 +78,42 @@ func inspect(ctx context.Context, drivers map[string]Driver, e Endpoint, depth D
 		found.Details, found.Err = m.Inspect(ctx, e, depth)
 		return found
 	}
-	d, err := inspectConnected(ctx, drivers, e, depth)
+	n, d, err := inspectConnected(ctx, drivers, e, depth)
 	if found.Err = err; err == nil {
-		found.Details = []Details{d}
+		found.Node, found.Details = n, []Details{d}
 	}
 	return found
 }
 
-// inspectConnected describes the BuildKit of a driver that only connects.
-func inspectConnected(ctx context.Context, drivers map[string]Driver, e Endpoint, depth Depth) (d Details, err error) {
-	ctx, answered, end := UntilAnswer(ctx)
-	defer end()
-	n, err := connect(ctx, drivers, e, Spec{StartWait: AnswerWithin}, func(string) {})
-	if err != nil {
-		return d, NoAnswer(ctx, err)
+// inspectConnected describes the BuildKit of a driver that only connects. The caller closes the node.
+func inspectConnected(ctx context.Context, drivers map[string]Driver, e Endpoint, depth Depth) (n *Node, d Details, err error) {
+	ctx, answered, end := UntilAnswer(ctx) // the connection's, which lasts as long as the node
+	if n, err = connect(ctx, drivers, e, Spec{StartWait: AnswerWithin}, func(string) {}); err != nil {
+		defer end()
+		return nil, d, NoAnswer(ctx, err)
 	}
-	defer n.Close()
 	d.Status = Status{
 		Builder: e.Builder, Driver: e.Driver, State: "running", Fixed: platform.FormatAll(e.Platforms), Options: e.Options, Flags: e.Flags,
 	}
 	if n.Engine != nil {
 		d.Image = n.Engine.Image
 	}
-	if err := d.Ask(ctx, n.Client, depth, answered); err != nil {
-		return d, err
-	}
+	var asking sync.WaitGroup
 	if n.Disk != nil && depth == Whole {
-		if disk, err := n.Disk.Disk(ctx); err == nil {
-			d.Disk = &disk
-		}
+		asking.Go(func() {
+			if disk, err := n.Disk.Disk(ctx); err == nil {
+				d.Disk = &disk
+			}
+		})
 	}
-	return d, nil
+	err = d.Ask(ctx, n.Client, depth, answered)
+	asking.Wait()
+	if err != nil {
+		defer end()
+		_ = n.Close() // the error to report is another one
+		return nil, d, err
+	}
+	return n, d, nil
 }
 
 // UntilAnswer returns a context that ends after [AnswerWithin] unless answered is called before. The
@@ -148,11 +159,13 @@ func (d *Details) Ask(ctx context.Context, c *bkclient.Client, depth Depth, answ
 	}
 	ctx, cancel := context.WithTimeout(ctx, detailsWithin)
 	defer cancel()
-	d.Builds, _ = CountBuilds(ctx, c)
+	var asking sync.WaitGroup
+	asking.Go(func() { d.Builds, _ = CountBuilds(ctx, c) })
 	if records, err := c.DiskUsage(ctx); err == nil {
 		u := Sum(records)
 		d.Usage = &u
 	}
+	asking.Wait()
 	return nil
 }
 

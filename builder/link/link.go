@@ -56,7 +56,7 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 	defer cancel()
 	l := &Link{line: newLine(opt)}
 	var err error
-	if l.Client, err = bkclient.New(bounded, "", l.line.options()...); err != nil {
+	if l.Client, err = bkclient.New(bounded, "", append(l.line.options(), fewerTrips()...)...); err != nil {
 		return nil, err
 	}
 	if l.Workers, err = l.Client.ListWorkers(bounded); err == nil && len(l.Workers) == 0 {

@@ -16,6 +16,7 @@ import (
 
 	controlapi "github.com/moby/buildkit/api/services/control"
 	apitypes "github.com/moby/buildkit/api/types"
+	"github.com/moby/buildkit/session/grpchijack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -25,16 +26,24 @@ import (
 type daemon struct {
 	controlapi.UnimplementedControlServer
 	asked   atomic.Int32
+	listed  atomic.Int32
 	workers []*apitypes.WorkerRecord
 }
 
 func (d *daemon) ListWorkers(context.Context, *controlapi.ListWorkersRequest) (*controlapi.ListWorkersResponse, error) {
+	d.listed.Add(1)
 	return &controlapi.ListWorkersResponse{Record: d.workers}, nil
 }
 
 func (d *daemon) Info(context.Context, *controlapi.InfoRequest) (*controlapi.InfoResponse, error) {
 	d.asked.Add(1)
 	return &controlapi.InfoResponse{}, nil
+}
+
+// Session does not end before its client's connection.
+func (d *daemon) Session(stream controlapi.Control_SessionServer) error {
+	<-stream.Context().Done()
+	return stream.Context().Err()
 }
 
 // DiskUsage takes as long as its caller waits.
@@ -246,4 +255,42 @@ func says(t *testing.T, text string) Dialer {
 		}
 	}()
 	return dialer("tcp", listener.Addr().String())
+}
+
+func TestWorkersAreAskedForOnce(t *testing.T) {
+	t.Parallel()
+	d := oneWorker()
+	l := opened(t, dialer("unix", serve(t, d)), patient)
+	for range 2 {
+		workers, err := l.Client.ListWorkers(t.Context())
+		if err != nil || len(workers) != 1 || workers[0].BuildkitVersion.Version != "v0.34.2" {
+			t.Errorf("got %v, %v", workers, err)
+		}
+	}
+	if n := d.listed.Load(); n != 1 {
+		t.Errorf("BuildKit was asked %d times", n)
+	}
+}
+
+func TestNobodyWaitsForTheEndOfASessionThatIsLeft(t *testing.T) {
+	t.Parallel()
+	l := opened(t, dialer("unix", serve(t, oneWorker())), patient)
+	conn, err := grpchijack.Dialer(l.Client.ControlClient())(t.Context(), "h2c", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		read <- err
+	}()
+	if _, err := conn.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil { // the server does not end it
+		t.Error(err)
+	}
+	if err := <-read; err != io.EOF {
+		t.Errorf("a reader got %v", err)
+	}
 }

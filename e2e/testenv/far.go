@@ -214,7 +214,7 @@ func (f *Far) serve(client net.Conn, at time.Time) {
 	}
 	var both sync.WaitGroup
 	both.Go(func() { f.carry(server, io.TeeReader(client, tap), &f.toServer, at.Add(2*f.Delay)) })
-	both.Go(func() { f.carry(client, server, &f.toClient, at) })
+	both.Go(func() { f.carry(client, server, &f.toClient, at.Add(3*f.Delay)) })
 	both.Wait()
 }
 

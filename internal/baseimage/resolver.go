@@ -3,6 +3,7 @@ package baseimage
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 
@@ -20,6 +21,7 @@ import (
 type Resolver struct {
 	Gateway gateway.Client
 	Store   oras.Fetcher      // the node's own store; nil if it cannot be read
+	Cache   string            // the folder of what is known about base images; "" caches nothing
 	Native  platform.Platform // the node's own
 }
 
@@ -52,13 +54,8 @@ func (r Resolver) ImagePlatforms(ctx context.Context, name string, d digest.Dige
 	if r.Store == nil {
 		return o
 	}
-	rc, err := r.Store.Fetch(ctx, ocispecs.Descriptor{Digest: d})
+	data, err := r.document(ctx, d)
 	if err != nil {
-		return o
-	}
-	defer rc.Close()
-	data, err := io.ReadAll(io.LimitReader(rc, maxIndex))
-	if err != nil || d.Validate() != nil || d.Algorithm().FromBytes(data) != d {
 		return o
 	}
 	var index ocispecs.Index // a manifest decodes as an index without entries
@@ -80,6 +77,35 @@ func (r Resolver) ImagePlatforms(ctx context.Context, name string, d digest.Dige
 	slices.SortFunc(o.Platforms, platform.Compare)
 	o.Platforms = slices.CompactFunc(o.Platforms, platform.Equal)
 	return o
+}
+
+// document returns the index or manifest with that digest.
+func (r Resolver) document(ctx context.Context, d digest.Digest) ([]byte, error) {
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	documents := newCache(r.Cache).Folder
+	documents.Suffix = ".document"
+	name := d.Algorithm().String() + "-" + d.Encoded()
+	if data := documents.Get(name); data != nil {
+		if d.Algorithm().FromBytes(data) == d {
+			return data, nil
+		}
+		documents.Remove(name)
+	}
+	rc, err := r.Store.Fetch(ctx, ocispecs.Descriptor{Digest: d})
+	if err != nil {
+		return nil, err
+	}
+	defer rc.Close()
+	data, err := io.ReadAll(io.LimitReader(rc, maxIndex))
+	if err == nil && d.Algorithm().FromBytes(data) != d {
+		err = fmt.Errorf("%s has another content", d)
+	}
+	if err == nil {
+		documents.Put(name, data)
+	}
+	return data, err
 }
 
 // commonArchs are tried in this order to find an image that is missing the requested platform.

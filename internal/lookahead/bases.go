@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 
@@ -50,15 +51,20 @@ func verdicts(b baseimage.Base) (verdicts []BaseVerdict) {
 // plannedBases returns the matrix of base images and platforms.
 func plannedBases(ctx context.Context, p solve.Prospect) []Base {
 	var planned []Base
+	var asking sync.WaitGroup
+	found := map[int]*baseimage.ImagePlatforms{}
 	row := func(name, file string, line int, find func(context.Context, baseimage.At) baseimage.ImagePlatforms) int {
 		name = baseimage.Familiar(name)
 		i := slices.IndexFunc(planned, func(b Base) bool { return b.Name == name && b.File == file && b.Line == line })
 		if i >= 0 {
 			return i
 		}
-		o := find(ctx, p.At)
-		planned = append(planned, Base{Name: name, Digest: o.Digest, File: file, Line: line, Available: o.Platforms, Single: o.Single})
-		return len(planned) - 1
+		planned = append(planned, Base{Name: name, File: file, Line: line})
+		i = len(planned) - 1
+		o := new(baseimage.ImagePlatforms)
+		found[i] = o
+		asking.Go(func() { *o = find(ctx, p.At) })
+		return i
 	}
 	for _, b := range p.Bases {
 		for _, at := range b.Places {
@@ -72,7 +78,9 @@ func plannedBases(ctx context.Context, p solve.Prospect) []Base {
 			planned[n].For = append(planned[n].For, BaseVerdict{Platform: lacking, Fetched: lacking, Verdict: "missing"})
 		}
 	}
-	for _, b := range planned {
+	asking.Wait()
+	for i, b := range planned {
+		planned[i].Digest, planned[i].Available, planned[i].Single = found[i].Digest, found[i].Platforms, found[i].Single
 		slices.SortFunc(b.For, func(a, b BaseVerdict) int { return platform.Compare(a.Platform, b.Platform) })
 	}
 	slices.SortStableFunc(planned, func(a, b Base) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })

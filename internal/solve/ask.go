@@ -3,6 +3,7 @@ package solve
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 
@@ -25,6 +26,9 @@ type Answer struct {
 // are contacted. An error is a [FailedError], or the cause of a cancelled ctx.
 func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, error) {
 	targets := req.targets(env.Nodes[0])
+	progress, ended := untilEnd(env.Progress)
+	defer ended()
+	env.Progress = progress
 
 	asking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -48,10 +52,10 @@ func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, 
 }
 
 func (j job) ask(ctx context.Context, question string) (values map[string][]byte, err error) {
-	_, err = j.solve(ctx, order{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	err = j.answered(ctx, func() {}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		res, err := j.question(ctx, gw, question)
 		if err == nil {
-			values = res.Metadata
+			values = maps.Clone(res.Metadata) // the solve goes on to read its own
 		}
 		return res, err
 	})

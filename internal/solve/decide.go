@@ -58,7 +58,7 @@ func (c decider) observe(ctx context.Context, reports []report) observation {
 	if !v.unread {
 		v.at = func(i int) baseimage.Resolver {
 			run := c.jobs[i].nodeRun
-			return baseimage.Resolver{Gateway: v.gws[run], Store: run.node.Blobs, Native: run.node.Native()}
+			return baseimage.Resolver{Gateway: v.gws[run], Store: run.node.Blobs, Cache: c.env.Bases, Native: run.node.Native()}
 		}
 		v.bases = baseimage.Configured(ctx, baseimage.FromGraphs(c.targets, v.graphs, said), v.at)
 		v.lacks = baseimage.MissingPlatforms(ctx, c.targets, v.errs, v.bases, v.at)

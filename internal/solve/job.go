@@ -86,7 +86,7 @@ func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.
 	}
 	var own questions
 	defer j.env.Progress.Status(j.target, nil)
-	return j.watched(ctx, to, opt, fn, func(msg *client.SolveStatus) {
+	return j.watched(ctx, to, opt, j.reading(fn), func(msg *client.SolveStatus) {
 		own.remove(msg)
 		if o.see != nil {
 			o.see(msg)

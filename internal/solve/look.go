@@ -55,6 +55,9 @@ type Viewer struct {
 // is sent, nothing is exported and nothing installed. A Dockerfile that cannot be read is a [FailedError].
 func Look(ctx context.Context, req Request, env Env, preflight func(context.Context) error, viewer Viewer) error {
 	targets := req.targets(env.Nodes[0])
+	progress, ended := untilEnd(env.Progress)
+	defer ended()
+	env.Progress = progress
 	looking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	jobs, stop, err := openJobs(looking, cancel, task{req: req, env: env, targets: targets})
@@ -90,8 +93,7 @@ func Look(ctx context.Context, req Request, env Env, preflight func(context.Cont
 
 // look runs a solve that ends at the barrier.
 func (j job) look(ctx context.Context, seat *seat) error {
-	defer seat.Report(report{})
-	_, err := j.solve(ctx, order{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	return j.answered(ctx, func() { seat.Report(report{}) }, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		j.reach.Start(ctx, gw)
 		got, err := j.read(ctx, gw, false, false)
 		if err != nil {
@@ -104,7 +106,6 @@ func (j job) look(ctx context.Context, seat *seat) error {
 		}
 		return gateway.NewResult(), nil
 	})
-	return err
 }
 
 // prospect plans the build without installing anything.
@@ -139,3 +140,47 @@ type unseenProgress struct{}
 func (unseenProgress) Status(platform.Platform, *client.SolveStatus) {}
 func (unseenProgress) Cleared(plan.Plan)                             {}
 func (unseenProgress) Note(diag.Diagnostic)                          {}
+
+// answered runs a solve that makes nothing, and returns as soon as fn has succeeded: until BuildKit has ended the solve, too, it takes a round
+// trip from which nothing is learned. The solve ends with ctx at the latest; then is called after it.
+func (j job) answered(ctx context.Context, then func(), fn gateway.BuildFunc) error {
+	outcome := make(chan error, 2)
+	go func() {
+		defer then()
+		_, err := j.solve(ctx, order{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+			res, err := fn(ctx, gw)
+			if err == nil {
+				outcome <- nil
+			}
+			return res, err
+		})
+		outcome <- err
+	}()
+	return <-outcome
+}
+
+// shownUntil passes on what solves report until its end.
+type shownUntil struct {
+	Progress
+	mu    sync.Mutex
+	ended bool
+}
+
+// untilEnd returns the progress for solves that may still be ending when nothing is shown any more, from the call of end on.
+func untilEnd(p Progress) (shown Progress, end func()) {
+	u := &shownUntil{Progress: p}
+	return u, func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.ended = true
+	}
+}
+
+// Status implements Progress.
+func (u *shownUntil) Status(p platform.Platform, msg *client.SolveStatus) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.ended {
+		u.Progress.Status(p, msg)
+	}
+}

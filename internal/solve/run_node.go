@@ -37,6 +37,7 @@ type nodeRun struct {
 	session string // the ID of the session that serves the build context to the node
 	probe   probe
 	reach   *preflight.Reach
+	ahead   *sync.Once          // before the first solve reads the Dockerfile
 	holder  *buildcache.Holder  // nil if there are no caches
 	checker *imagecheck.Checker // nil if nothing is examined
 	natives *crosscompile.Natives
@@ -186,6 +187,18 @@ func (r *nodeRun) install(ctx context.Context, its plan.Plan) error {
 	return err
 }
 
+// reading is fn for a solve that reads the Dockerfile. The first one of the node lets it read other files of the context meanwhile.
+func (r *nodeRun) reading(fn gateway.BuildFunc) gateway.BuildFunc {
+	return func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		var ahead sync.WaitGroup
+		defer ahead.Wait()
+		ctx, end := context.WithCancel(ctx)
+		defer end()
+		r.ahead.Do(func() { ahead.Go(func() { r.req.Source.Ahead(ctx, gw, r.session) }) })
+		return fn(ctx, gw)
+	}
+}
+
 // watched is runSolve for a solve that sends to repositories, one after the other. It ends the solve with a [failure.SilentError] if a
 // registry receives nothing more.
 func (r *nodeRun) watched(
@@ -253,7 +266,7 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 		return f.runs[k], nil
 	}
 	n := f.env.Nodes[k]
-	r := &nodeRun{task: f.task, node: n, probe: f.probes[k], fleet: f}
+	r := &nodeRun{task: f.task, node: n, probe: f.probes[k], fleet: f, ahead: &sync.Once{}}
 	r.req.ExtraHosts = f.req.hostsOn(n)
 	if f.env.several() {
 		r.req.Cache = f.req.Cache.OnNode(n.Name, f.env.NodeNames)

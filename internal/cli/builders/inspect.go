@@ -116,15 +116,15 @@ type kernel struct {
 	err    error // why the status is not known
 }
 
-// askKernel asks about all architectures. Where there is an engine, the probe runs in the builder's container, or in a new container of
-// its image; else it is a build.
+// askKernel asks about all architectures. In a builder's container, or in a new container of its image, the probe is a command; else it is a
+// build, whose outcome is remembered for a while.
 func askKernel(ctx context.Context, w *cli.Env, n builder.Inspected, trusted []digest.Digest) (k kernel) {
 	eng, err := builder.EngineOf(w.Drivers, n.Endpoint)
 	if err != nil {
 		return kernel{err: err}
 	}
-	if eng == nil || !n.Managed {
-		k.status, k.err = emulators.Probe(ctx, w, n.Endpoint)
+	if n.Node != nil {
+		k.status, k.err = probed{dir: w.Cached("probes")}.status(ctx, n.Node)
 		return k
 	}
 	if img, _, err := container.ImageOf(ctx, w.Images(eng, trusted), n.Endpoint); err == nil {
