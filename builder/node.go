@@ -75,6 +75,8 @@ type Engine struct {
 	trust.Images        // those that may run with privileges, with the caller's texts
 	Image        string // BuildKit's, as requested; "" if BuildKit is in the engine itself
 	ImageID      string // as the engine shows it; it may run with privileges
+	Container    string // BuildKit's; "" if BuildKit is in the engine itself
+	Blobs        string // the folder in that container where BuildKit keeps its blobs, named by the ends of their digests
 }
 
 // Helper returns an image with a shell that may run with privileges: BuildKit's own, or the image that

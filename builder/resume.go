@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,23 +22,25 @@ import (
 type Resumed struct {
 	node  *Node
 	pause time.Duration // before the first attempt to connect again; it doubles
-	limit time.Duration // without a byte, until the reader gives up
+	// limit is how long a reader waits for a network, and refused for a BuildKit on a machine that answers.
+	limit, refused time.Duration
 
 	mu    sync.Mutex
 	now   Blobs
 	again *link.Link // nil: the node's own connection is in use
 }
 
-// The times of a Resumed. A network that is gone for a minute is waited for.
+// The times of a Resumed. A network that is gone for a minute is waited for; a BuildKit that is started again needs some seconds.
 const (
 	resumePause   = 100 * time.Millisecond
-	resumeLongest = 3 * time.Second
+	resumeLongest = 2 * time.Second
 	resumeLimit   = 90 * time.Second
+	resumeRefused = 6 * time.Second
 )
 
 // Resumed returns a reader of the node's store. It must not be used after the node was closed.
 func (n *Node) Resumed() *Resumed {
-	r := &Resumed{node: n, pause: resumePause, limit: resumeLimit, now: NewBlobs(n.Client)}
+	r := &Resumed{node: n, pause: resumePause, limit: resumeLimit, refused: resumeRefused, now: NewBlobs(n.Client)}
 	n.resumed = append(n.resumed, r)
 	return r
 }
@@ -115,14 +119,19 @@ func (r *resumedReader) resume(broken error) error {
 	if r.from.node.Again == nil {
 		return broken
 	}
+	var refused time.Duration
 	pause := r.from.pause
-	for end := time.Now().Add(r.from.limit); time.Now().Before(end); pause = min(2*pause, resumeLongest) {
+	for end := time.Now().Add(r.from.limit); time.Now().Before(end) && refused < r.from.refused; pause = min(2*pause, resumeLongest) {
 		select {
 		case <-time.After(pause):
 		case <-r.ctx.Done():
 			return context.Cause(r.ctx)
 		}
-		if r.from.reconnect(r.ctx, r.used) != nil {
+		began := time.Now()
+		if err := r.from.reconnect(r.ctx, r.used); err != nil {
+			if refused += pause; isAway(err, time.Since(began)) {
+				refused = 0
+			}
 			continue
 		}
 		r.used = r.from.current()
@@ -131,6 +140,15 @@ func (r *resumedReader) resume(broken error) error {
 		}
 	}
 	return broken
+}
+
+// isAway reports whether the network is the reason why a connection was not made: nothing answered, or the system or ssh says that there is no
+// way. Otherwise the machine answers, and BuildKit does not run there.
+func isAway(err error, took time.Duration) bool {
+	text := strings.ToLower(err.Error())
+	return took > time.Second || slices.ContainsFunc([]string{"unreachable", "no route to host", "no such host", "could not resolve"}, func(words string) bool {
+		return strings.Contains(text, words)
+	})
 }
 
 func isBroken(err error) bool { return status.Code(err) == codes.Unavailable }

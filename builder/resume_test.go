@@ -137,20 +137,29 @@ func TestABlobIsReadOnWhereTheConnectionBroke(t *testing.T) {
 
 func TestANodeThatDoesNotComeBackIsGivenUp(t *testing.T) {
 	t.Parallel()
-	s := newStore(1 << 20)
-	n := s.node(t)
-	r := n.Resumed()
-	r.pause, r.limit = time.Millisecond, 50*time.Millisecond
-	n.Again = func(context.Context) (*link.Link, error) { return nil, errors.New("connection refused") }
-	rc, err := r.Fetch(t.Context(), s.desc())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadAll(rc); status.Code(err) != codes.Unavailable {
-		t.Errorf("got %v", err)
-	}
-	if _, err := rc.Read(make([]byte, 1)); status.Code(err) != codes.Unavailable {
-		t.Errorf("after the end: %v", err)
+	for why, times := range map[string][2]time.Duration{
+		"connection refused": {time.Hour, 50 * time.Millisecond}, "container 1 is not running": {time.Hour, 50 * time.Millisecond},
+		"connect: network is unreachable": {50 * time.Millisecond, 0}, "ssh: Could not resolve hostname far": {50 * time.Millisecond, 0},
+	} {
+		s := newStore(1 << 20)
+		n := s.node(t)
+		r := n.Resumed()
+		r.pause, r.limit, r.refused = time.Millisecond, times[0], max(times[1], time.Millisecond)
+		n.Again = func(context.Context) (*link.Link, error) { return nil, errors.New(why) }
+		rc, err := r.Fetch(t.Context(), s.desc())
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if _, err := io.ReadAll(rc); status.Code(err) != codes.Unavailable {
+			t.Errorf("%s: got %v", why, err)
+		}
+		if took := time.Since(began); took < 50*time.Millisecond {
+			t.Errorf("%s: it is given up after %s", why, took)
+		}
+		if _, err := rc.Read(make([]byte, 1)); status.Code(err) != codes.Unavailable {
+			t.Errorf("after the end: %v", err)
+		}
 	}
 }
 

@@ -97,13 +97,13 @@ func (p *pushing) atStep(words ...string) point {
 	return point{words: append(words, p.dockerfile("FROM $BASE", step)), there: func() bool { return p.runs(strings.TrimPrefix(step, "RUN ")) }}
 }
 
-// atLoad is the point at which a part of the image has been sent to the engine.
+// atLoad is the point at which a part of the image has been sent to the engine. It is too small for the engine to fetch it.
 func (p *pushing) atLoad(words ...string) point {
 	p.Helper()
 	sent := &pause{after: 1 << 20, until: make(chan struct{})}
 	host, _ := p.proxiedEngine(sent)
 	return point{
-		words: append(words, "--load", p.dockerfile("FROM $BASE", "RUN head -c 16777216 /dev/urandom >/"+random())), env: []string{"DOCKER_HOST=" + host},
+		words: append(words, "--load", p.dockerfile("FROM $BASE", "RUN head -c 4194304 /dev/urandom >/"+random())), env: []string{"DOCKER_HOST=" + host},
 		there: sent.waits, goOn: func() { close(sent.until) },
 	}
 }

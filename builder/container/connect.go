@@ -108,6 +108,7 @@ func (k *reconciler) node(have observed, l *link.Link) *Node {
 		Network:    have.Settings.Network,
 		HostChosen: have.Settings.Chosen == chosenByFlag || k.spec.Options[optNetwork] == hostNetwork,
 		NCPU:       k.info.NCPU,
+		blobs:      blobsOf(w),
 		target:     k.target(have),
 		restarts:   have.Restarts,
 		link:       l,

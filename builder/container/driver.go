@@ -51,7 +51,7 @@ func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Sp
 
 // described returns a node as package builder describes it.
 func (k *reconciler) described(n *Node) *builder.Node {
-	beside := &builder.Engine{Images: k.spec.images(k.eng), Image: n.Image, ImageID: n.ImageID}
+	beside := &builder.Engine{Images: k.spec.images(k.eng), Image: n.Image, ImageID: n.ImageID, Container: n.target.id, Blobs: n.blobs}
 	gateway := func(ctx context.Context) (string, error) { return k.eng.HostGateway(ctx, beside.Helper(ctx)) }
 	return &builder.Node{
 		Endpoint: k.spec.Endpoint, ID: n.Worker + " " + n.Network, Version: n.Version, Platforms: n.Platforms, CPUs: n.NCPU,

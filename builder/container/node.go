@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	bkclient "github.com/moby/buildkit/client"
+	bkworker "github.com/moby/buildkit/worker/label"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/link"
@@ -32,6 +34,7 @@ type Node struct {
 	NCPU       int      // CPUs of the engine
 	Warnings   []string // what a user should know at each build
 
+	blobs    string // the folder of its blobs in the container
 	target   target
 	restarts int // how often the engine had restarted it by itself
 	link     *link.Link
@@ -68,6 +71,11 @@ func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
 // Close drops the connection and with it the process that carries it in the
 // container. The node's container keeps running. It is idempotent.
 func (n *Node) Close() error { return n.link.Close() }
+
+// blobsOf returns the folder of a worker's blobs in its container (cmd/buildkitd/main_oci_worker.go and worker/runc of BuildKit).
+func blobsOf(w *bkclient.WorkerInfo) string {
+	return path.Join(stateDir, "runc-"+w.Labels[bkworker.Snapshotter], "content", "blobs", "sha256")
+}
 
 // Shell runs scripts in a running container, of a builder or not.
 type Shell struct {

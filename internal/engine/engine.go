@@ -69,6 +69,12 @@ func (e *Engine) Host() string {
 	return e.api.DaemonHost()
 }
 
+// Near reports whether the engine is reached by a socket of this machine, so that what is sent to it crosses no network.
+func (e *Engine) Near() bool {
+	host := e.Host()
+	return strings.HasPrefix(host, "unix://") || strings.HasPrefix(host, "npipe://")
+}
+
 // FullError means that the engine's disk is full.
 type FullError struct{ Err error }
 

@@ -105,10 +105,19 @@ func (e *Engine) RemoveNameless(ctx context.Context, id string) error {
 // header, or "". report, which may be nil, gets one line for each change of
 // state, without the counters of a progress bar.
 func (e *Engine) Pull(ctx context.Context, ref, registryAuth string, report func(line string)) error {
+	return e.pull(ctx, ref, client.ImagePullOptions{RegistryAuth: registryAuth}, report)
+}
+
+// PullPlatform fetches an image of a platform, without credentials.
+func (e *Engine) PullPlatform(ctx context.Context, ref string, p ocispecs.Platform) error {
+	return e.pull(ctx, ref, client.ImagePullOptions{Platforms: []ocispecs.Platform{p}}, nil)
+}
+
+func (e *Engine) pull(ctx context.Context, ref string, opt client.ImagePullOptions, report func(line string)) error {
 	op := fmt.Sprintf("pull image %q", ref)
 	ctx, done := e.watch.attend(ctx)
 	defer done()
-	resp, err := e.api.ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: registryAuth})
+	resp, err := e.api.ImagePull(ctx, ref, opt)
 	if err != nil {
 		return failed(ctx, op, err)
 	}

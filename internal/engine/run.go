@@ -35,6 +35,16 @@ type RunSpec struct {
 	Memory     int64  // bytes, without any swap; 0: no limit
 	Pids       int64  // processes and threads; 0: no limit
 
+	// Input is standard input in the place of Stdin, for a program that reads it as long as it runs; Run closes it.
+	Input io.ReadCloser
+	// Files is a tar archive, plain or compressed with gzip, that is unpacked in the container's root before it starts.
+	Files []byte
+	// VolumesOf is a container whose volumes this one can read.
+	VolumesOf string
+	// Confined takes all capabilities, and the right to gain any.
+	Confined bool
+	UserNS   string // "": the engine's default; "host"
+
 	// Stdout and Stderr get the program's output as it comes, one write at a time; nil: it is in the result. With either, the
 	// engine keeps no log.
 	Stdout, Stderr io.Writer
@@ -61,6 +71,9 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 	op := fmt.Sprintf("run image %q", spec.Image)
 	ctx, done := e.watch.attend(ctx)
 	defer done()
+	if spec.Input != nil {
+		defer spec.Input.Close()
+	}
 	opt := spec.options()
 	gone := e.Temporary(ctx, AContainer, opt.Name)
 	id, err := e.CreateContainer(ctx, opt)
@@ -78,6 +91,11 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 		}
 		gone()
 	}()
+	if spec.Files != nil {
+		if err := e.CopyTo(ctx, id, "/", bytes.NewReader(spec.Files)); err != nil {
+			return RunResult{}, fmt.Errorf("%s: %w", op, err)
+		}
+	}
 	res, err := e.runCreated(ctx, id, spec)
 	if ctx.Err() != nil {
 		return RunResult{}, fmt.Errorf("%s: %w", op, context.Cause(ctx))
@@ -95,7 +113,7 @@ func (spec RunSpec) options() client.ContainerCreateOptions {
 			Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Cmd, Labels: spec.Labels,
 			Env: spec.Env, User: spec.User, WorkingDir: spec.Workdir,
 			AttachStdout: true, AttachStderr: true,
-			AttachStdin: spec.Stdin != nil, OpenStdin: spec.Stdin != nil, StdinOnce: spec.Stdin != nil,
+			AttachStdin: spec.reads(), OpenStdin: spec.reads(), StdinOnce: spec.reads(),
 		},
 		HostConfig: &container.HostConfig{
 			Privileged: spec.Privileged, Mounts: spec.Mounts, NetworkMode: container.NetworkMode(spec.Network), ExtraHosts: spec.ExtraHosts,
@@ -105,11 +123,21 @@ func (spec RunSpec) options() client.ContainerCreateOptions {
 	if spec.Pids > 0 {
 		opt.HostConfig.PidsLimit = &spec.Pids
 	}
+	opt.HostConfig.UsernsMode = container.UsernsMode(spec.UserNS)
+	if spec.VolumesOf != "" {
+		opt.HostConfig.VolumesFrom = []string{spec.VolumesOf + ":ro"}
+	}
+	if spec.Confined {
+		opt.HostConfig.CapDrop, opt.HostConfig.SecurityOpt = []string{"ALL"}, []string{"no-new-privileges"}
+	}
 	if spec.Stdout != nil || spec.Stderr != nil {
 		opt.HostConfig.LogConfig.Type = "none"
 	}
 	return opt
 }
+
+// reads reports whether the program has a standard input.
+func (spec RunSpec) reads() bool { return spec.Stdin != nil || spec.Input != nil }
 
 // runCreated attaches and requests the exit status before it starts the container, so that neither output nor exit status of a
 // fast command is missed.
@@ -118,7 +146,7 @@ func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunRe
 	defer cancel()
 	att, err := hijacked(ctx, func() (client.HijackedResponse, error) {
 		res, err := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{
-			Stream: true, Stdin: spec.Stdin != nil, Stdout: true, Stderr: true,
+			Stream: true, Stdin: spec.reads(), Stdout: true, Stderr: true,
 		})
 		return res.HijackedResponse, err
 	})
@@ -159,18 +187,22 @@ func (e *Engine) outOfMemory(ctx context.Context, id string) bool {
 // converse sends the input over an attached stream, reads the output until its end, and closes the stream. A cancelled context
 // ends it.
 func converse(ctx context.Context, att *client.HijackedResponse, spec RunSpec) (RunResult, error) {
-	stdin := spec.Stdin
+	stdin := io.NopCloser(bytes.NewReader(spec.Stdin))
+	if spec.Input != nil {
+		stdin = spec.Input
+	}
 	stop := context.AfterFunc(ctx, att.Close)
 	defer stop()
 	var sending sync.WaitGroup
 	defer func() {
 		att.Close()
+		_ = stdin.Close() // its end is all that it is for
 		sending.Wait()
 	}()
-	if stdin != nil {
+	if spec.reads() {
 		sending.Go(func() {
 			// A command need not read its input: its output counts, not this error.
-			_, _ = io.Copy(att.Conn, bytes.NewReader(stdin))
+			_, _ = io.Copy(att.Conn, stdin)
 			_ = att.CloseWrite()
 		})
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
@@ -56,6 +57,9 @@ var waits = map[string]func(context.Context, *engine.Engine) error{
 	"Pull":     func(ctx context.Context, e *engine.Engine) error { return e.Pull(ctx, "x:1", "", nil) },
 	"Load": func(ctx context.Context, e *engine.Engine) error {
 		return e.Load(ctx, func(w io.Writer) error { _, err := w.Write([]byte("x")); return err })
+	},
+	"PullPlatform": func(ctx context.Context, e *engine.Engine) error {
+		return e.PullPlatform(ctx, "x:1", ocispecs.Platform{})
 	},
 	"Save": func(ctx context.Context, e *engine.Engine) error { return drained(e.Save(ctx, "x")) },
 	"Exec": func(ctx context.Context, e *engine.Engine) error {
@@ -100,7 +104,7 @@ func drained(answer io.ReadCloser, err error) error {
 }
 
 func TestEveryWayToWaitForAnEngineIsTested(t *testing.T) {
-	others := []string{"Host", "Answers", "Info", "Origins", "RecordLeftovers", "Temporary"} // make no request, or have a limit of their own, or begin with a call that has
+	others := []string{"Host", "Near", "Answers", "Info", "Origins", "RecordLeftovers", "Temporary"} // make no request, or have a limit of their own, or begin with a call that has
 	for i := range reflect.TypeFor[*engine.Engine]().NumMethod() {
 		name := reflect.TypeFor[*engine.Engine]().Method(i).Name
 		if waits[name] == nil && creations[name] == nil && !slices.Contains(others, name) {

@@ -36,6 +36,13 @@ func (s *Staged) fillClassic(ctx context.Context, req Request, images []image, p
 			return err
 		}
 	}
+	if s.carry(ctx, req, store.portable(images)) {
+		for _, img := range images {
+			if _, err := store.inspect(ctx, img.node.Config.Digest.String()); err != nil {
+				return err
+			}
+		}
+	}
 	for _, img := range images {
 		if id := img.node.Config.Digest; !store.images[id] {
 			s.sends(ctx, id)
@@ -134,6 +141,16 @@ type classicStore struct {
 	engine *engine.Engine
 	images map[digest.Digest]bool // by ID: already searched
 	chains map[digest.Digest]bool // chain IDs of layers that it has
+}
+
+// portable returns the images that the engine does not have. A layer counts as missing unless it is known to be there.
+func (s *classicStore) portable(images []image) (all []Portable) {
+	for _, img := range images {
+		if chains := chainIDs(img.diffIDs); !s.images[img.node.Config.Digest] && len(chains) == len(img.node.Layers) {
+			all = append(all, img.portable(func(i int) bool { return !s.chains[chains[i]] }))
+		}
+	}
+	return all
 }
 
 // resolve finds out which images the engine has under the name and the ID of an image. The layers that it finds count for other images as well.

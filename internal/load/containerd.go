@@ -37,6 +37,11 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	if err != nil {
 		return err
 	}
+	if s.carry(ctx, req, found.portable(images, out)) {
+		if present, err := which(ctx, has, wanted); err == nil {
+			found.blobs = present
+		}
+	}
 	loaded, present := found.loaded, found.layers(images)
 	complete := found.complete(wanted, images, out)
 	s.images, s.names = loaded, make([]string, len(loaded))
@@ -106,6 +111,17 @@ func (f found) missing(images []image, out map[digest.Digest]bool) (layers []oci
 		}
 	}
 	return layers
+}
+
+// portable returns the images of which the engine lacks layers, without those that are left out.
+func (f found) portable(images []image, out map[digest.Digest]bool) (all []Portable) {
+	for _, img := range images {
+		p := img.portable(func(i int) bool { return !f.blobs[img.node.Layers[i].Digest] })
+		if len(p.Missing) > 0 && !out[img.node.Descriptor.Digest] {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // complete reports whether the engine has all wanted blobs, and everything that belongs to the images, except those that are left out. An

@@ -32,6 +32,17 @@ type image struct {
 	diffIDs  []digest.Digest // layers without compression, base first
 }
 
+// portable returns the image for an engine that lacks the layers for which lacks is true.
+func (img image) portable(lacks func(i int) bool) Portable {
+	p := Portable{Manifest: img.node.Descriptor, Config: img.node.Config, Layers: img.node.Layers, Platform: img.platform}
+	for i, layer := range img.node.Layers {
+		if lacks(i) {
+			p.Missing = append(p.Missing, layer)
+		}
+	}
+	return p
+}
+
 // imagesOf returns the images of a graph, in its order, without attestations and other artifacts.
 func imagesOf(ctx context.Context, graph layout.Graph, blobs content.Fetcher) ([]image, error) {
 	var images []image

@@ -50,10 +50,22 @@ type Request struct {
 	Selection Selection
 	// Check, if not nil, is called for everything that the loaded images consist of, sent or not, before a name moves.
 	Check func(ctx context.Context, blobs ...ocispecs.Descriptor) error
+	// Carry, if not nil, makes the engine fetch images without this machine, as far as it can: what the engine lacks after that is sent.
+	// release ends what Carry has the engine keep the images by; it is called when they have their names, or are given up. It is not called
+	// for images without a name.
+	Carry func(context.Context, []Portable) (release func(context.Context))
 	// Meter counts the bytes of layers while they are sent; nil counts nothing.
 	Meter *transfer.Meter
 	// Note, if not nil, gets messages for the user.
 	Note diag.Notes
+}
+
+// Portable is an image of one platform, of which an engine lacks layers.
+type Portable struct {
+	Manifest, Config ocispecs.Descriptor
+	Layers           []ocispecs.Descriptor // all of them
+	Missing          []ocispecs.Descriptor // those that the engine is known to lack
+	Platform         platform.Platform
 }
 
 // Loaded is a loaded image.
@@ -114,7 +126,9 @@ type Staged struct {
 	names  []string // by the index in images: the name to be moved to it; "" if there is none
 	sent   []sent   // images that the engine did not have before
 	note   func()   // after the names; may be nil
-	warn   diag.Notes
+	// release is that of Request.Carry; nil if there is nothing to release.
+	release func(context.Context)
+	warn    diag.Notes
 }
 
 // sent is an image without a name on the engine, by its ID. gone ends the record of that.
@@ -154,6 +168,7 @@ func (s *Staged) Commit(ctx context.Context) ([]Loaded, error) {
 	for _, one := range s.sent {
 		one.gone()
 	}
+	s.releaseCarried(ctx)
 	if s.sent = nil; s.note != nil {
 		s.note()
 	}
@@ -168,6 +183,7 @@ const abortTimeout = 10 * time.Second
 func (s *Staged) Abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
+	s.releaseCarried(ctx)
 	for _, one := range s.sent {
 		if err := s.engine.RemoveNameless(ctx, one.id.String()); err != nil { // a name may have been moved to it, here or by another program
 			s.warn(diag.Warningf("image %s may be on the engine at %q without a name until the next command removes it: %v", one.id, s.engine.Host(), err))
@@ -176,6 +192,22 @@ func (s *Staged) Abort(ctx context.Context) {
 		one.gone()
 	}
 	s.sent = nil
+}
+
+// carry has the engine fetch images. It reports whether the engine may have more than before.
+func (s *Staged) carry(ctx context.Context, req Request, images []Portable) bool {
+	if req.Carry == nil || len(req.Names) == 0 || len(images) == 0 {
+		return false
+	}
+	s.release = req.Carry(ctx, images)
+	return true
+}
+
+func (s *Staged) releaseCarried(ctx context.Context) {
+	if s.release != nil {
+		s.release(ctx)
+	}
+	s.release = nil
 }
 
 // fill loads the chosen parts of the image into the engine.

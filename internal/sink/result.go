@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/nodeserver"
 	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -41,6 +42,8 @@ type Env struct {
 	Note   diag.Notes
 	During func(what string, work func() error) error
 	Moving func(what string, work func(*transfer.Meter) error) error
+	// Beside returns the node whose layers a child reads, if Engine is the engine beside it and can fetch them there; otherwise nil.
+	Beside func(ctx context.Context, layers content.Fetcher) *nodeserver.Node
 }
 
 // Result assembles one index of a build's images (in the order of the platforms) for the targets.

@@ -63,6 +63,8 @@ type Node struct {
 	HostGateway string
 	// Engine is the engine beside the node, which runs the tests of its images; nil: that of [Env] runs them.
 	Engine *engine.Engine
+	// Container is that of BuildKit on Engine, ContainerImage its image, and BlobsFolder the folder of its blobs there; "" if it has none.
+	Container, ContainerImage, BlobsFolder string
 	// Why returns why the node was lost, as far as its driver knows; nil knows nothing. The error names the node.
 	Why func(context.Context) error
 	// Running counts the builds that run on the node now; nil counts none. It is called only if other nodes are equally good.

@@ -4,8 +4,11 @@ import (
 	"context"
 
 	"github.com/opencontainers/go-digest"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/nodeserver"
 	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
@@ -17,7 +20,7 @@ func finish(ctx context.Context, t task, rep Report, children []index.Child) (Re
 		return rep, err
 	}
 	rep.Target, result.Native = result.Index.Descriptor, t.env.Nodes[0].Native()
-	env := sink.Env{Registry: t.env.Registry, Engine: t.env.Engine, Stdout: t.env.Stdout, Note: t.env.Progress.Note, During: t.env.during, Moving: t.env.moving}
+	env := sink.Env{Registry: t.env.Registry, Engine: t.env.Engine, Stdout: t.env.Stdout, Note: t.env.Progress.Note, During: t.env.during, Moving: t.env.moving, Beside: t.env.beside}
 	done, err := sink.Deliver(ctx, t.req.Sinks(env, t.files, result))
 	rep.Tags, rep.ByDigest, rep.Loaded, rep.Written = done.Tags, done.ByDigest, done.Loaded, done.Written
 	return rep, err
@@ -46,4 +49,26 @@ func (w task) rememberPushes(results []solved, err error) {
 			}
 		}
 	}
+}
+
+// beside returns the node of a store, as package nodeserver needs it, if the engine that is loaded is beside it; otherwise nil.
+func (e Env) beside(ctx context.Context, layers content.Fetcher) *nodeserver.Node {
+	for _, n := range e.Nodes {
+		if n.Layers != layers || n.Engine == nil || n.Container == "" {
+			continue
+		}
+		own, err := n.Engine.Info(ctx)
+		if err != nil {
+			return nil
+		}
+		if to, err := e.Engine.Info(ctx); err != nil || n.Engine != e.Engine && (own.ID == "" || own.ID != to.ID) {
+			return nil
+		}
+		at := &nodeserver.Node{Engine: e.Engine, Container: n.Container, Image: n.ContainerImage, Blobs: n.BlobsFolder, Machine: load.Machine(own)}
+		if own.UserNS {
+			at.UserNS = "host" // as BuildKit's container
+		}
+		return at
+	}
+	return nil
 }

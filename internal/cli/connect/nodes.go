@@ -178,6 +178,7 @@ func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	}
 	if n.Engine != nil {
 		node.Engine = n.Engine.Engine
+		node.Container, node.ContainerImage, node.BlobsFolder = n.Engine.Container, n.Engine.ImageID, n.Engine.Blobs
 		node.Install = func(ctx context.Context, ps []platform.Platform) error {
 			return installEmulators(ctx, n.Engine.Images, opt.Note, emulation.InstallOptions{
 				Probe: n.Probe, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note.Say, Kernel: opt.Containers,
