@@ -47,7 +47,8 @@ func ParseAddress(address string) (c kubectl.Client, err error) {
 	case err != nil:
 		return c, fmt.Errorf("endpoint %q: %w", address, err)
 	case u.Scheme+"://" != scheme || strings.Trim(u.Path, "/") != "" || u.User != nil || u.Fragment != "" || u.Host != "" && u.Port() != "":
-		return c, fmt.Errorf("endpoint %q is none of Kubernetes: want the name of a context of kubectl, or %s?context=NAME&namespace=NAME&kubeconfig=/FILE", address, scheme)
+		return c, fmt.Errorf("endpoint %q is none of Kubernetes: want the name of a context of kubectl, or %s?context=NAME&namespace=NAME&kubeconfig=/FILE",
+			address, scheme)
 	}
 	query := u.Query()
 	for key := range query {

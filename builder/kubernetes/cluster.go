@@ -138,24 +138,11 @@ func Plan(ctx context.Context, e builder.Endpoint) (all []Planned, err error) {
 		return nil, err
 	}
 	known := err == nil
-	wanted := map[string][]platform.Platform{}
-	for _, p := range e.Platforms {
-		arch := p.Architecture
-		if wide, ok := map[string]string{"386": "amd64", "arm": "arm64"}[arch]; ok && (machines[arch] == nil || arch == "386") {
-			arch = wide
-		}
-		wanted[arch] = append(wanted[arch], p)
-	}
-	if len(e.Platforms) == 0 {
-		for arch := range machines {
-			ps, _, err := platform.Parse("linux/" + arch)
-			if err != nil {
-				return nil, fmt.Errorf("the cluster's nodes of the architecture %q: %w", arch, err)
-			}
-			wanted[arch] = ps
-		}
-	}
-	if len(wanted) == 0 {
+	wanted, err := byArchitecture(e.Platforms, machines)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(wanted) == 0:
 		return nil, &NodesError{Unfit: unfit}
 	}
 	for _, arch := range slices.Sorted(maps.Keys(wanted)) {
@@ -165,6 +152,30 @@ func Plan(ctx context.Context, e builder.Endpoint) (all []Planned, err error) {
 		its := e
 		its.Node, its.Platforms = arch, wanted[arch]
 		all = append(all, Planned{its, machines[arch]})
+	}
+	return all, nil
+}
+
+// byArchitecture sorts platforms by the architecture of the machines that are native to them. Without platforms, they are those of the
+// machines.
+func byArchitecture(platforms []platform.Platform, machines map[string][]string) (map[string][]platform.Platform, error) {
+	all := map[string][]platform.Platform{}
+	for _, p := range platforms {
+		arch := p.Architecture
+		if wide, ok := map[string]string{"386": "amd64", "arm": "arm64"}[arch]; ok && (machines[arch] == nil || arch == "386") {
+			arch = wide
+		}
+		all[arch] = append(all[arch], p)
+	}
+	if len(platforms) > 0 {
+		return all, nil
+	}
+	for arch := range machines {
+		ps, _, err := platform.Parse("linux/" + arch)
+		if err != nil {
+			return nil, fmt.Errorf("the cluster's nodes of the architecture %q: %w", arch, err)
+		}
+		all[arch] = ps
 	}
 	return all, nil
 }

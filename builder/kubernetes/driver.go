@@ -23,7 +23,10 @@ import (
 const DriverName = "kubernetes"
 
 // Driver manages BuildKits in pods.
-type Driver struct{}
+type Driver struct {
+	// Memory returns a folder of the user's cache; nil, or "", remembers nothing.
+	Memory func() string
+}
 
 var (
 	_ builder.Manager = Driver{}
@@ -70,15 +73,15 @@ func open(e builder.Endpoint) (n node, err error) {
 }
 
 // Connect implements [builder.Driver]. The node that it returns is one of the pods; [builder.Node.More] has the others that are ready.
-func (Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
-	n, err := connect(ctx, e, want, report)
+func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
+	n, err := d.connect(ctx, e, want, report)
 	if err != nil && !errors.Is(err, want.Host.PermissionErr) {
 		return nil, fmt.Errorf("%s: %w", e, err)
 	}
 	return n, err
 }
 
-func connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
+func (d Driver) connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
 	n, err := open(e)
 	if err != nil {
 		return nil, err
@@ -90,11 +93,21 @@ func connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report 
 	if err != nil {
 		return nil, err
 	}
+	m := memory{node: n}
+	if d.Memory != nil {
+		m.dir = d.Memory()
+	}
+	if p, ok := m.recall(wanted); ok {
+		if b, err := n.connectPod(ctx, p, 0, want); err == nil {
+			return b, nil
+		}
+	}
 	r := reconciler{node: n, want: want, wanted: wanted, say: func(line string) { report(fmt.Sprintf("%s: %s", e, line)) }}
 	pods, err := r.ensure(ctx)
 	if err != nil {
 		return nil, err
 	}
+	m.put(wanted, pods)
 	return n.connectAll(ctx, pods, want)
 }
 

@@ -302,3 +302,33 @@ func TestClustersArePlanned(t *testing.T) {
 		t.Errorf("without rights, but with a platform: %+v, %v", planned, err)
 	}
 }
+
+func TestAPodThatIsRememberedIsConnectedToAtOnce(t *testing.T) {
+	c := newCluster(t)
+	dir := t.TempDir()
+	d := Driver{Memory: func() string { return dir }}
+	for i, tt := range []struct {
+		options map[string]string
+		before  func()
+		called  []string
+	}{
+		{nil, func() {}, []string{"get", "apply"}},
+		{nil, func() {}, nil},
+		{map[string]string{"limits.cpu": "2"}, func() {}, []string{"get", "apply"}},
+		{map[string]string{"limits.cpu": "2"}, func() {}, nil},
+	} {
+		c.set(tt.before)
+		n, err := d.Connect(t.Context(), farm(tt.options), builder.Spec{}, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Close()
+		if got := c.called(); !slices.Equal(got, tt.called) {
+			t.Errorf("connection %d has called %q", i, got)
+		}
+	}
+	c.set(func() { c.refuse["exec"], c.status = `Error from server (NotFound): pods "bk-0" not found`, isReady })
+	if _, err := d.Connect(t.Context(), farm(map[string]string{"limits.cpu": "2"}), builder.Spec{}, func(string) {}); err == nil || !slices.Contains(c.called(), "get") {
+		t.Errorf("a pod that is gone: %v", err)
+	}
+}

@@ -98,6 +98,14 @@ func (c *cluster) serve(conn net.Conn) {
 		c.t.Error(err)
 	}
 	args = slices.DeleteFunc(args, func(a string) bool { return strings.HasPrefix(a, "--namespace=") })
+	c.mu.Lock()
+	refused := c.refuse["exec"]
+	c.mu.Unlock()
+	if args[0] == "exec" && refused != "" {
+		_, _ = io.WriteString(conn, refused+"\n")
+		conn.Close()
+		return
+	}
 	if args[0] == "exec" {
 		_, _ = io.WriteString(conn, "ok\n")
 		c.buildkit(conn, in)

@@ -26,7 +26,7 @@ const (
 // dial opens a link to the BuildKit of a pod.
 func (n node) dial(ctx context.Context, name string) (*link.Link, error) {
 	return link.Open(ctx, link.Options{Timeout: connectTimeout, Dial: func(ctx context.Context) (net.Conn, error) {
-		return n.Client.Dial(ctx, name, objects.Container, "buildctl", "dial-stdio")
+		return n.Dial(ctx, name, objects.Container, "buildctl", "dial-stdio")
 	}})
 }
 
@@ -37,7 +37,7 @@ func (n node) connectAll(ctx context.Context, pods []pod, want builder.Spec) (*b
 	for i, p := range pods {
 		number[p.Metadata.Name] = i
 	}
-	rand.Shuffle(len(pods), func(i, k int) { pods[i], pods[k] = pods[k], pods[i] })
+	rand.Shuffle(len(pods), func(i, k int) { pods[i], pods[k] = pods[k], pods[i] }) //nolint:gosec // nothing is secret about it
 	most := mostPods
 	if n.opt.Random {
 		most = 1

@@ -60,7 +60,7 @@ func drivers(w *cli.Env) map[string]builder.Driver {
 		container.DriverName:     container.Driver{Engine: w.EngineAt},
 		container.PeerDriverName: container.PeerDriver{Driver: container.Driver{Engine: w.EngineAt}},
 		dockerengine.DriverName:  dockerengine.Driver{Engine: w.EngineAt},
-		kubernetes.DriverName:    kubernetes.Driver{},
+		kubernetes.DriverName:    kubernetes.Driver{Memory: func() string { return w.Cached("pods") }},
 		remote.DriverName:        remote.Driver{},
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -28,18 +27,17 @@ const (
 	prefix = "com.docker-multiarch/"
 	// NodeLabel is a label on everything that is made for a node; its value is the name of the node's workload.
 	NodeLabel = prefix + "node"
-	// HashAnnotation and ClientAnnotation are on a workload: hashes of the configuration that the node has, and of what the client that
-	// sent it has added to it (certificates and proxies).
-	HashAnnotation   = prefix + "hash"
+	// HashAnnotation is on a workload: a hash of the configuration that the node has.
+	HashAnnotation = prefix + "hash"
+	// ClientAnnotation is on a workload: a hash of what the client that sent it has added to it (certificates and proxies).
 	ClientAnnotation = prefix + "client-hash"
-	// ReplicasAnnotation is the number of pods that a workload has while it is not stopped.
-	ReplicasAnnotation = prefix + "replicas"
 
 	// Container is the container of BuildKit in a pod.
 	Container = "buildkitd"
 
-	// These are the kinds of workloads.
-	Deployment  = "Deployment"
+	// Deployment is the kind of a workload without volumes.
+	Deployment = "Deployment"
+	// StatefulSet is the kind of a workload with a volume for each pod.
 	StatefulSet = "StatefulSet"
 
 	manager = "docker-multiarch"
@@ -122,8 +120,8 @@ func Compose(in Input) (Node, error) {
 	workload := items[len(items)-1]
 	metadata(workload)["annotations"] = merged(metadata(workload)["annotations"], map[string]string{
 		prefix + "builder": in.Endpoint.Builder, prefix + "node-name": in.Endpoint.Name(), prefix + "version": in.Tool,
-		prefix + "platforms": strings.Join(platform.FormatAll(in.Endpoint.Platforms), ","), ReplicasAnnotation: fmt.Sprint(in.Options.Replicas),
-		HashAnnotation: n.Hash, ClientAnnotation: n.ClientHash,
+		prefix + "platforms": strings.Join(platform.FormatAll(in.Endpoint.Platforms), ","),
+		HashAnnotation:       n.Hash, ClientAnnotation: n.ClientHash,
 	})
 	// pods of another configuration are replaced, although only a file may differ
 	n.PodHash = hash([]any{n.Hash, n.ClientHash})

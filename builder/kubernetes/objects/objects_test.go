@@ -139,9 +139,17 @@ func TestWhatIsWrongWithOptionsIsSaid(t *testing.T) {
 func TestNames(t *testing.T) {
 	seen := map[string]string{}
 	for _, e := range []builder.Endpoint{
-		{Builder: "farm", Node: "arm64"}, {Builder: "farm-arm64"}, {Builder: "farm", Node: "Arm64"}, {Builder: "a_b", Node: "c"}, {Builder: "a.b", Node: "c"},
-		{Builder: "a-b", Node: "c"}, {Builder: "a", Node: "b-c"}, {Builder: "___", Node: "x"}, {Builder: strings.Repeat("x", 64), Node: strings.Repeat("y", 64)},
-		{Builder: strings.Repeat("x", 64), Node: strings.Repeat("y", 63)}, {},
+		{Builder: "farm", Node: "arm64"},
+		{Builder: "farm-arm64"},
+		{Builder: "farm", Node: "Arm64"},
+		{Builder: "a_b", Node: "c"},
+		{Builder: "a.b", Node: "c"},
+		{Builder: "a-b", Node: "c"},
+		{Builder: "a", Node: "b-c"},
+		{Builder: "___", Node: "x"},
+		{Builder: strings.Repeat("x", 64), Node: strings.Repeat("y", 64)},
+		{Builder: strings.Repeat("x", 64), Node: strings.Repeat("y", 63)},
+		{},
 	} {
 		name := Name(e)
 		if other, twice := seen[name]; twice {

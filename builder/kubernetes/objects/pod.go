@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// DefaultImage is BuildKit's image for users who choose none; rootless pods have another one. The peer uses both, too.
-	DefaultImage         = "moby/buildkit:buildx-stable-1"
-	DefaultRootlessImage = "moby/buildkit:buildx-stable-1-rootless"
+	// defaultImage is BuildKit's image for users who choose none; rootless pods have another one. The peer uses both, too.
+	defaultImage         = "moby/buildkit:buildx-stable-1"
+	defaultRootlessImage = "moby/buildkit:buildx-stable-1-rootless"
 
 	configFile  = buildkitd.Dir + "/buildkitd.toml"
 	stateVolume = "state"
@@ -32,9 +32,9 @@ func (o Options) Image() string {
 	case o.image != "":
 		return o.image
 	case o.Rootless:
-		return DefaultRootlessImage
+		return defaultRootlessImage
 	}
-	return DefaultImage
+	return defaultImage
 }
 
 // Storage is the size of the volume of each pod; "" without one.
