@@ -37,6 +37,8 @@ func TestAClusterBuildsEachPlatformOnAPodOfItsOwn(t *testing.T) {
 	again := s.mustBuild(args...)
 	s.Logf("again: %s", time.Since(began))
 	s.contains("a second time", again.err, "(unchanged)")
+	s.mustBuild(append([]string{"--platform", "cluster", "--push", "-t", repo + ":all", "--secret", "id=word,src=word"}, dir)...)
+	s.equal("the platforms of the cluster", s.remote(repo, "all").platforms(), two)
 	s.mustBuild("--load", "-t", repo+":v1", dir, "--secret", "id=word,src=word")
 
 	list := s.mustDocker("multiarch", "builder", "ls")

@@ -25,7 +25,8 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	defer func() {
 		if err != nil {
 			j.release()
-			if _, ok := errors.AsType[*cli.Usage](err); !ok {
+			_, usage := errors.AsType[*cli.Usage](err)
+			if _, cluster := errors.AsType[*clusterError](err); !usage && !cluster {
 				err = &cli.Usage{Err: err}
 			}
 		}
@@ -39,7 +40,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	}
 	names, platforms, media := project.Resolve(w, file, project.Flags{Names: o.tags, Platforms: o.platforms, MediaTypes: o.mediaTypes})
 	j.project.line = file.Image.Line
-	if err := j.platforms(platforms); err != nil {
+	if err := j.platforms(ctx, w, platforms); err != nil {
 		return j, err
 	}
 	if err := cmp.Or(j.cross(o, file), j.fallback(o, file)); err != nil {
@@ -94,9 +95,13 @@ func (j *job) settings(w *cli.Env, o buildOptions) (err error) {
 }
 
 // platforms parses the requested platforms. It runs first, since other values may be for one platform.
-func (j *job) platforms(chosen project.Choice) (err error) {
+func (j *job) platforms(ctx context.Context, w *cli.Env, chosen project.Choice) (err error) {
+	words, err := clusterPlatforms(ctx, w, j.builder.Name, cli.LocalPlatform(chosen.Values))
+	if err != nil {
+		return fmt.Errorf("%s: %w", chosen.From, err)
+	}
 	var notes []string
-	if j.request.Platforms, notes, err = platform.Parse(cli.LocalPlatform(chosen.Values)...); err != nil {
+	if j.request.Platforms, notes, err = platform.Parse(words...); err != nil {
 		return fmt.Errorf("%s: %w", chosen.From, err)
 	}
 	j.say(notes)
