@@ -61,6 +61,8 @@ const (
 	crossThreeLimit   = 0.2
 	crossNothingLimit = 10 // ms, more than without
 
+	frontendLimit = 0.6
+
 	nodesNothingLimit = 0.6
 	nodesFilesLimit   = 0.8
 	nodesMemoryLimit  = 0.6
@@ -90,6 +92,8 @@ func verdicts(results []result) []verdict {
 			add(r, peer, loadAgainLimit)
 		case strings.HasPrefix(r.Name, loadChanged):
 			add(r, peer, loadChangedLimit)
+		case strings.HasSuffix(r.Name, withFrontend):
+			add(r, peer, frontendLimit)
 		case r.Name == mergeThree:
 			add(r, peer, mergeLimit)
 		case r.Name == mergeFar:

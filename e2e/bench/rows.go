@@ -32,6 +32,11 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 			rows = append(rows, row{name: "memory: " + c.name, unit: mib, who: w.direct(w.ways[0], c), before: c.before})
 		}
 	}
+	frontends, err := w.frontends(ctx, cases[0])
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, frontends...)
 	outputs, err := w.outputs()
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ type world struct {
 	dir              string // removed at the end
 	plugin, peer     string // the binaries
 	bare             string
+	frontend         string // BuildKit's Dockerfile frontend as a program; "" if there is none
 	engine, registry string
 	base             string
 	ways             []way
@@ -68,6 +69,7 @@ func newWorld(ctx context.Context, plugin string, log io.Writer) (w *world, err 
 		return w, err
 	}
 	w.environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "DOCKER_MULTIARCH_TRUST_IMAGE=" + os.Getenv("DOCKER_MULTIARCH_TRUST_IMAGE")}
+	w.frontend = os.Getenv("MULTIARCH_E2E_FRONTEND")
 	w.bare = filepath.Join(w.dir, "bare")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.bare, "./e2e/bench/bare").CombinedOutput(); err != nil {
 		return w, fmt.Errorf("build the bare client: %w\n%s", err, out)

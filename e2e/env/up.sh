@@ -61,14 +61,16 @@ own_engine() {
 }
 
 test_tools() {
-  local buildkit registry buildx s3
+  local buildkit registry buildx s3 frontend
   buildkit=$(tool buildkit)
   registry=$(tool registry)
   buildx=$(tool buildx)
   s3=$(tool s3)
+  frontend=$(tool frontend)
   publish MULTIARCH_E2E_BUILDCTL "$buildkit/buildctl"
   publish MULTIARCH_E2E_REGISTRY_BIN "$registry/registry"
   publish MULTIARCH_E2E_BUILDX "$buildx/buildx"
+  publish MULTIARCH_E2E_FRONTEND "$frontend/dockerfile-frontend"
   publish MULTIARCH_E2E_S3_BIN "$s3/gofakes3"
   [ ! -d "$(tool_dir golangci-lint)" ] || publish MULTIARCH_E2E_GOLANGCI "$(tool_dir golangci-lint)/golangci-lint"
 }

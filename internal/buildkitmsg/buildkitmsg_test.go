@@ -54,6 +54,28 @@ func TestAStepsNameIsSplitIntoItsStageAndItsInstruction(t *testing.T) {
 	}
 }
 
+func TestAVertexNameOfAReadingForSeveralPlatformsIsThatForOne(t *testing.T) {
+	for name, want := range map[string][2]string{ // the name for one platform, and the platform
+		"[linux/arm64 build 2/4] RUN make":               {"[build 2/4] RUN make", "linux/arm64"},
+		"[linux/amd64->arm64 build  2/12] COPY .":        {"[build  2/12] COPY .", "linux/amd64->arm64"},
+		"[linux/arm/v7  2/12] RUN make":                  {"[ 2/12] RUN make", "linux/arm/v7"},
+		"[linux/arm64 1/2] FROM alpine":                  {"[1/2] FROM alpine", "linux/arm64"},
+		"[windows(10.0.17763)/amd64 1/2] COPY a b":       {"[1/2] COPY a b", "windows(10.0.17763)/amd64"},
+		"[linux/arm64 internal] load metadata for x/y:1": {"[internal] load metadata for x/y:1", "linux/arm64"},
+		"[1/2] FROM x/y":                                 {"[1/2] FROM x/y", ""},
+		"[ 2/12] RUN make":                               {"[ 2/12] RUN make", ""},
+		"[build 2/4] RUN ls /":                           {"[build 2/4] RUN ls /", ""},
+		"[internal] load build context":                  {"[internal] load build context", ""},
+		"exporting to image":                             {"exporting to image", ""},
+		"docker-image://x/y:1":                           {"docker-image://x/y:1", ""},
+	} {
+		got, platform := TrimPlatform(name)
+		if got != want[0] || platform != want[1] {
+			t.Errorf("%s: got %q, %q", name, got, platform)
+		}
+	}
+}
+
 func TestTheReasonWhyARegistryDidNotAnswerIsKnown(t *testing.T) {
 	for text, want := range map[string]NetworkFailure{
 		"dial tcp 127.0.0.1:1: connect: connection refused":               NoConnection,

@@ -31,6 +31,10 @@ func IsInputLoad(vertex string) bool {
 		strings.HasPrefix(vertex, "[internal] load build context")
 }
 
+// IsInternal reports whether a vertex is the frontend's own work, and no step of a Dockerfile: "[internal] load metadata for X"
+// (frontend/dockerfile/dockerfile2llb/convert.go).
+func IsInternal(vertex string) bool { return strings.HasPrefix(vertex, "[internal] ") }
+
 // SplitStep splits a vertex's name that the Dockerfile frontend made into the text in brackets, which ends with a counter such as 2/4, and
 // the instruction: "[build 2/4] RUN make", "[linux/arm64 build 2/4] …", "[linux/amd64->arm64 build  2/12] …". For any other name ok is
 // false, and prefix and instruction are "" (prefixCommand in frontend/dockerfile/dockerfile2llb/convert.go).
@@ -41,6 +45,19 @@ func SplitStep(vertex string) (prefix, instruction string, ok bool) {
 		return "", "", false
 	}
 	return prefix[1:], instruction, true
+}
+
+// TrimPlatform returns a vertex's name as the Dockerfile frontend gives it for one platform, and the platform that it puts before it for
+// several: "[build 2/4] RUN make" and "linux/amd64->arm64" for "[linux/amd64->arm64 build 2/4] RUN make", "[internal] load metadata for X"
+// and "linux/arm64" for "[linux/arm64 internal] load metadata for X". A name without a platform is returned as it is (prefixCommand in
+// frontend/dockerfile/dockerfile2llb/convert.go).
+func TrimPlatform(vertex string) (name, platform string) {
+	word, rest, ok := strings.Cut(vertex, " ")
+	platform, bracket := strings.CutPrefix(word, "[")
+	if !ok || !bracket || !strings.Contains(platform, "/") || strings.Contains(platform, "]") {
+		return vertex, ""
+	}
+	return "[" + rest, platform
 }
 
 // Stage returns the name of the stage in the name of a step's vertex; "" if it has none, as in "[2/4] …" for a Dockerfile of one stage. A

@@ -157,6 +157,29 @@ func (b *Builder) Ran(suffix string) int {
 	return n
 }
 
+// Readings returns the frontend's runs in all solves that were for a platform: those for several platforms first, the others in their order.
+func (b *Builder) Readings(p platform.Platform) (runs []gateway.SolveRequest) {
+	for _, several := range []bool{true, false} {
+		for _, s := range b.Solves() {
+			for _, r := range s.Requests {
+				targets, _, err := platform.Parse(r.FrontendOpt["platform"])
+				if err == nil && platform.Contains(targets, p) && len(targets) > 1 == several {
+					runs = append(runs, r)
+				}
+			}
+		}
+	}
+	return runs
+}
+
+// Runs counts the runs of frontends in all solves.
+func (b *Builder) Runs() (n int) {
+	for _, s := range b.Solves() {
+		n += len(s.Requests)
+	}
+	return n
+}
+
 // Resolved counts how often the metadata of a git or http source was asked for.
 func (b *Builder) Resolved(identifier string) int {
 	b.mu.Lock()

@@ -21,8 +21,10 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // bridge is the gateway of one solve; a frontend that it runs has another one, with its own attributes.
@@ -45,10 +47,23 @@ func (b *bridge) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.
 	}
 	b.note(func(s *Solve) { s.Requests = append(s.Requests, req) })
 	b.snoop(ctx)
-	if err := b.builder.Read.call(ctx, b.Platform); err != nil {
+	if err := b.read(ctx, req.FrontendOpt["platform"]); err != nil {
 		return nil, err
 	}
 	return dockerfile(ctx, &bridge{job: b.job, opts: maps.Clone(req.FrontendOpt)})
+}
+
+// read calls the hook for each platform that a frontend is to read for, at the same time, as the frontend does.
+func (b *bridge) read(ctx context.Context, list string) error {
+	targets, _, err := platform.Parse(list)
+	if err != nil {
+		return err
+	}
+	reading, ctx := errgroup.WithContext(ctx)
+	for _, p := range targets {
+		reading.Go(func() error { return b.builder.Read.call(ctx, p) })
+	}
+	return reading.Wait()
 }
 
 // policed returns the source after the solve's policy. BuildKit ignores the policies of a request that runs a frontend
@@ -97,7 +112,7 @@ func (b *bridge) ResolveImageConfig(ctx context.Context, ref string, opt sourcer
 		return ref, digest.Digest(pinned), config, err
 	}
 	if b.builder.Digest != nil {
-		return ref, b.builder.Digest(ref, b.Platform), config, err
+		return ref, b.builder.Digest(ref, *p), config, err
 	}
 	return ref, digest.FromString(ref), config, err
 }

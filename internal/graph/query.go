@@ -44,6 +44,20 @@ func (g Graph) CacheMounts() []Step {
 	return out
 }
 
+// Within reports whether all steps of the graph come from lines that steps of the other graph come from, too. Then the frontend has nothing
+// to say about the lines of this graph that it has not said about the other's.
+func (g Graph) Within(other Graph) bool {
+	known := map[Place]bool{}
+	for _, s := range other.Steps {
+		for _, p := range s.Places {
+			known[p] = true
+		}
+	}
+	return !slices.ContainsFunc(g.Steps, func(s Step) bool {
+		return slices.ContainsFunc(s.Places, func(p Place) bool { return !known[p] })
+	})
+}
+
 // Shared counts for each step the graphs that have it. BuildKit runs a step of several graphs once when they are solved at the
 // same time, or finds it in its cache, so a caller shows it once. Steps that use the context are shared only if all solves name
 // the same session for it, whose ID is in the source.

@@ -12,8 +12,8 @@ import (
 // namespaces returns the cache mount namespaces that each platform's steps were last read with, in canonical order.
 func (w *harness) namespaces() (all []string) {
 	for _, solves := range w.byPlatform() {
-		last := solves[len(solves)-1]
-		all = append(all, last.Requests[len(last.Requests)-1].FrontendOpt[buildcache.MountNamespace])
+		runs := w.Readings(solves[0].Platform)
+		all = append(all, runs[len(runs)-1].FrontendOpt[buildcache.MountNamespace])
 	}
 	return all
 }

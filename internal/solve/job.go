@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
@@ -42,11 +43,18 @@ func (j job) attrs() map[string]string {
 
 // read reads the Dockerfile for the platform. again says that the reading is not the one that was reported at the barrier.
 func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) (reading, error) {
-	attrs := j.attrs()
-	if isolated {
-		buildcache.Isolate(attrs, j.target)
+	got, common := reading{}, false
+	if !isolated && !again {
+		got, common = j.readInCommon(ctx, gw)
 	}
-	got, err := j.node.read(ctx, gw, frontend(attrs), attrs)
+	var err error
+	if !common {
+		attrs := j.attrs()
+		if isolated {
+			buildcache.Isolate(attrs, j.target)
+		}
+		got, err = j.node.read(ctx, gw, frontend(attrs), attrs)
+	}
 	if err == nil && got.opaque != nil && j.node.onlyForRegistry() {
 		return got, &preflight.UnreadSourcesError{Node: j.node.Name, Err: got.opaque}
 	}
@@ -85,12 +93,21 @@ func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.
 		}
 	}
 	var own questions
-	defer j.env.Progress.Status(j.target, nil)
+	others := lookups{j.targets, map[digest.Digest]int{}}
+	var warnings []*client.VertexWarning
+	defer func() {
+		j.passWarnings(warnings)
+		j.env.Progress.Status(j.target, nil)
+	}()
 	return j.watched(ctx, to, opt, j.reading(fn), func(msg *client.SolveStatus) {
 		own.remove(msg)
+		for i, part := range others.take(msg) {
+			j.env.Progress.Status(j.targets[i], part)
+		}
 		if o.see != nil {
 			o.see(msg)
 		}
+		warnings = append(warnings, msg.Warnings...)
 		j.env.Progress.Status(j.target, msg)
 	})
 }

@@ -60,10 +60,9 @@ func TestABuildThatChangesNothingAsksForEachPartOfTheResultOnce(t *testing.T) {
 			if diff := cmp.Diff(tt.want, w.methods()); diff != "" {
 				t.Errorf("the requests (-want +got):\n%s%v", diff, w.faults.Requests())
 			}
-			for _, ref := range w.Asked()[1:] { // the first build's question
-				if strings.HasPrefix(ref, w.host) && strings.Contains(ref, "@") {
-					t.Errorf("the builder is asked whether it reaches %s", ref)
-				}
+			asked := slices.DeleteFunc(w.Asked(), func(ref string) bool { return !strings.HasPrefix(ref, w.host) || !strings.Contains(ref, "@") })
+			if len(asked) > 1 { // by the first build
+				t.Errorf("the builder is asked whether it reaches %s", asked[1:])
 			}
 			leftNothing(t)
 		})

@@ -20,7 +20,7 @@ func TestValuesOfAPlatformWinOverTheCommonOnes(t *testing.T) {
 	w.req.Own = map[string]Own{"linux/arm64": {BuildArgs: map[string]string{"X": "mine"}, Target: "other"}}
 	w.mustRun()
 	for _, s := range w.Solves() {
-		attrs := s.Requests[0].FrontendOpt
+		attrs := w.Readings(s.Platform)[0].FrontendOpt
 		want := [3]string{"all", "all", ""}
 		if s.Platform.Architecture == "arm64" {
 			want = [3]string{"mine", "all", "other"}
@@ -53,7 +53,7 @@ func TestEachPlatformIsBuiltFromItsOwnDockerfileInOneIndex(t *testing.T) {
 	}
 	want := [][2]string{{"Dockerfile-amd64", ""}, {"Dockerfile.arm", ""}, {"Dockerfile", "_dockerfile2"}}
 	for i, s := range w.Solves() {
-		attrs := s.Requests[0].FrontendOpt
+		attrs := w.Readings(s.Platform)[0].FrontendOpt
 		if got := [2]string{attrs["filename"], attrs["dockerfilekey"]}; got != want[i] {
 			t.Errorf("%s: got %v, want %v", platform.Format(s.Platform), got, want[i])
 		}

@@ -13,14 +13,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// readings returns how often each platform's Dockerfile was read, in canonical order.
+// readings returns how often the Dockerfile was read for each platform, in canonical order.
 func (w *harness) readings() (n []int) {
 	for _, solves := range w.byPlatform() {
-		sum := 0
-		for _, s := range solves {
-			sum += len(s.Requests)
-		}
-		n = append(n, sum)
+		n = append(n, len(w.Readings(solves[0].Platform)))
 	}
 	return n
 }

@@ -20,10 +20,12 @@ import (
 // that the frontend itself reads.
 type reading struct {
 	result *gateway.Result
-	graph  graph.Graph
-	def    *llb.Definition // the definition that graph was read from; nil if there is nothing to do
-	opaque error           // why the graph could not be read; then it only says that something may run
-	base   ocispecs.Image  // the configuration of the result's base image; zero if there is none
+	// metadata are those that the frontend has given the result, of which only some are read here.
+	metadata map[string][]byte
+	graph    graph.Graph
+	def      *llb.Definition // the definition that graph was read from; nil if there is nothing to do
+	opaque   error           // why the graph could not be read; then it only says that something may run
+	base     ocispecs.Image  // the configuration of the result's base image; zero if there is none
 	// configPlatform is the platform in the configuration that the image will have; zero if the frontend returns none.
 	configPlatform platform.Platform
 }
@@ -34,17 +36,11 @@ func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attr
 	if err != nil {
 		return reading{}, err
 	}
-	got := reading{result: res}
-	if config, ok := res.Metadata[exptypes.ExporterImageBaseConfigKey]; ok {
-		if err := json.Unmarshal(config, &got.base); err != nil {
-			return reading{}, fmt.Errorf("cannot read the base image's configuration: %w", err)
-		}
+	got, err := described(res.Metadata)
+	if err != nil {
+		return reading{}, err
 	}
-	if config, ok := res.Metadata[exptypes.ExporterImageConfigKey]; ok {
-		if err := json.Unmarshal(config, &got.configPlatform); err != nil {
-			return reading{}, fmt.Errorf("cannot read the image's configuration: %w", err)
-		}
-	}
+	got.result = res
 	ref, err := res.SingleRef()
 	if err != nil {
 		return reading{}, fmt.Errorf("the frontend gave no single result: %w", err)
@@ -52,30 +48,43 @@ func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attr
 	if ref == nil { // FROM scratch without steps
 		return got, nil
 	}
-	def, g, err := graphOf(ctx, ref)
+	def, err := definitionOf(ctx, ref)
 	if ctx.Err() != nil {
 		return reading{}, context.Cause(ctx)
+	}
+	if err == nil {
+		got.graph, err = graph.Read(def)
 	}
 	if err != nil {
 		got.graph, got.opaque = opaque(attrs["platform"]), err
 		return got, nil
 	}
-	got.def, got.graph = def, g
+	got.def = def
 	return got, nil
 }
 
-// graphOf returns the definition and the graph of a reference.
-func graphOf(ctx context.Context, ref gateway.Reference) (*llb.Definition, graph.Graph, error) {
+// described returns a reading with what the metadata of a result say, and nothing else.
+func described(metadata map[string][]byte) (got reading, err error) {
+	got.metadata = metadata
+	if config, ok := metadata[exptypes.ExporterImageBaseConfigKey]; ok {
+		if err := json.Unmarshal(config, &got.base); err != nil {
+			return reading{}, fmt.Errorf("cannot read the base image's configuration: %w", err)
+		}
+	}
+	if config, ok := metadata[exptypes.ExporterImageConfigKey]; ok {
+		if err := json.Unmarshal(config, &got.configPlatform); err != nil {
+			return reading{}, fmt.Errorf("cannot read the image's configuration: %w", err)
+		}
+	}
+	return got, nil
+}
+
+func definitionOf(ctx context.Context, ref gateway.Reference) (*llb.Definition, error) {
 	state, err := ref.ToState()
 	if err != nil {
-		return nil, graph.Graph{}, err
+		return nil, err
 	}
-	def, err := state.Marshal(ctx)
-	if err != nil {
-		return nil, graph.Graph{}, err
-	}
-	g, err := graph.Read(def)
-	return def, g, err
+	return state.Marshal(ctx)
 }
 
 // opaque returns a stand-in for a graph that cannot be read, such as that of a frontend newer than this program. It says that the build may

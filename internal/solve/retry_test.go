@@ -65,7 +65,9 @@ func TestAPlatformIsTriedAgainWhereThatMayHelp(t *testing.T) {
 		"a step that always fails": {2, func(w *harness) { w.Run = failing(exits, "linux/arm64") }, 2, true},
 		"without being asked for":  {0, func(w *harness) { w.Run = failing(exits, "linux/arm64") }, 0, true},
 		"a registry that cannot be reached for a moment": {
-			1, func(w *harness) { w.Read = flaky("linux/arm64", 1, "failed to do request: dial tcp: i/o timeout") }, 1, false,
+			1, func(w *harness) { // it is read with the others, and alone
+				w.Read = flaky("linux/arm64", 2, "failed to do request: dial tcp: i/o timeout")
+			}, 1, false,
 		},
 		"a base image that is not there": {
 			1, func(w *harness) { w.Read = failing("docker.io/library/nosuch: not found", "linux/arm64") }, 0, true,
@@ -157,7 +159,7 @@ func TestAPlatformThatIsReadAtTheSecondTryIsPlannedLikeTheOthers(t *testing.T) {
 	w := newHarness(t, runsForTheTarget)
 	w.req.Retry = 1
 	w.kernel, w.after = nil, foreign
-	w.Read = flaky("linux/arm64", 1, "failed to do request: dial tcp: i/o timeout")
+	w.Read = flaky("linux/arm64", 2, "failed to do request: dial tcp: i/o timeout") // with the others, and alone
 	w.mustRun()
 	want := "linux/amd64 on default: native\nlinux/arm/v7 on default: emulated\nlinux/arm64 on default: emulated\n"
 	if diff := cmp.Diff([]string{want}, w.progress.plans); diff != "" || !cmp.Equal([]string{"linux/arm/v7", "linux/arm64"}, w.installed) {

@@ -35,6 +35,7 @@ type nodeRun struct {
 	node    Node
 	own     []int  // the indexes of the targets that the node makes
 	session string // the ID of the session that serves the build context to the node
+	commons []*common
 	probe   probe
 	reach   *preflight.Reach
 	ahead   *sync.Once          // before the first solve reads the Dockerfile
@@ -70,6 +71,9 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 		}
 		run.own = append(run.own, i)
 		jobs = append(jobs, job{i, t.targets[i], run, p.instead})
+	}
+	for _, r := range runsOf(jobs) {
+		r.commons = commons(slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return j.nodeRun != r }))
 	}
 	return jobs, f.stop, nil
 }
@@ -346,7 +350,7 @@ func (f *fleet) move(ctx context.Context, j job, cause error) (*job, error) {
 		return nil, err
 	}
 	its := *run
-	its.own = []int{j.index}
+	its.own, its.commons = []int{j.index}, nil
 	on := f.building(&its)
 	f.moved = append(f.moved, on)
 	f.env.Progress.Note(diag.Warningf("%s: %v; building it again on node %q", platform.Format(j.target), cause, on.node.Name))

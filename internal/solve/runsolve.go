@@ -10,6 +10,8 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // runSolve runs one solve, with fn as its frontend, and passes all of its messages to see. see has received the last one before runSolve
@@ -40,10 +42,63 @@ func (q *questions) remove(msg *client.SolveStatus) {
 			q.seen = append(q.seen, v.Digest)
 		}
 	}
-	if len(q.seen) == 0 {
-		return
+	if len(q.seen) > 0 {
+		takeVertices(msg, func(d digest.Digest) bool { return slices.Contains(q.seen, d) })
 	}
-	msg.Vertexes = slices.DeleteFunc(msg.Vertexes, func(v *client.Vertex) bool { return slices.Contains(q.seen, v.Digest) })
-	msg.Statuses = slices.DeleteFunc(msg.Statuses, func(v *client.VertexStatus) bool { return slices.Contains(q.seen, v.Vertex) })
-	msg.Logs = slices.DeleteFunc(msg.Logs, func(v *client.VertexLog) bool { return slices.Contains(q.seen, v.Vertex) })
+}
+
+// lookups are the vertices of a common reading that name a platform, in the progress of the solve that reads: "[linux/arm64 internal] load
+// metadata for X". They are that platform's, if it is one of the build, and get the names that they have in a reading for one platform.
+type lookups struct {
+	platforms []platform.Platform
+	seen      map[digest.Digest]int // the indexes of those that are of the build
+}
+
+// take removes the lookups from a message, and returns them by the index of their platform. One that has failed is shown as cancelled, since
+// the platforms then read alone, and fail again in their own solves.
+func (l *lookups) take(msg *client.SolveStatus) map[int]*client.SolveStatus {
+	for _, v := range msg.Vertexes {
+		name, of := buildkitmsg.TrimPlatform(v.Name)
+		if of != "" && !buildkitmsg.IsInternal(name) { // a relocated step
+			continue
+		}
+		i := slices.IndexFunc(l.platforms, func(p platform.Platform) bool { return platform.Format(p) == of })
+		if v.Name = name; i >= 0 {
+			l.seen[v.Digest] = i
+		} else {
+			delete(l.seen, v.Digest) // a later reading, or a platform that only a stage has
+		}
+		if of != "" && v.Error != "" {
+			v.Error = context.Canceled.Error()
+		}
+	}
+	parts := map[int]*client.SolveStatus{}
+	for i := range l.platforms {
+		part := takeVertices(msg, func(d digest.Digest) bool { of, ok := l.seen[d]; return ok && of == i })
+		if len(part.Vertexes)+len(part.Statuses)+len(part.Logs) > 0 {
+			parts[i] = part
+		}
+	}
+	return parts
+}
+
+// takeVertices removes all that a message says about some vertices, and returns it.
+func takeVertices(msg *client.SolveStatus, these func(digest.Digest) bool) *client.SolveStatus {
+	taken := &client.SolveStatus{}
+	msg.Vertexes, taken.Vertexes = parted(msg.Vertexes, func(v *client.Vertex) bool { return these(v.Digest) })
+	msg.Statuses, taken.Statuses = parted(msg.Statuses, func(v *client.VertexStatus) bool { return these(v.Vertex) })
+	msg.Logs, taken.Logs = parted(msg.Logs, func(v *client.VertexLog) bool { return these(v.Vertex) })
+	return taken
+}
+
+// parted returns what is not to be taken from a list, and what is.
+func parted[E any](list []E, take func(E) bool) (rest, taken []E) {
+	for _, e := range list {
+		if take(e) {
+			taken = append(taken, e)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	return rest, taken
 }

@@ -50,8 +50,10 @@ func TestEachSolveHasItsOwnAttributesAndSessionAndAllNameOneContextSession(t *te
 		attrs["platform"] = "changed" // the maps must be independent
 	}
 	for _, s := range solves {
-		if got := s.Requests[0].FrontendOpt["platform"]; got == "changed" {
-			t.Error("what is asked of the frontend is the options' own map")
+		for _, r := range s.Requests {
+			if r.FrontendOpt["platform"] == "changed" {
+				t.Error("what is asked of the frontend is the options' own map")
+			}
 		}
 	}
 }
@@ -98,10 +100,8 @@ func TestAnArchiveFromStandardInputIsReadByEveryPlatform(t *testing.T) {
 	if n := w.Ran("RUN echo hello"); n != 3 {
 		t.Errorf("the step ran %d times", n)
 	}
-	for _, s := range w.Solves() {
-		if len(s.Requests) != 1 {
-			t.Errorf("read %d times: a spooled context needs no pin", len(s.Requests))
-		}
+	if n := w.Runs(); n != 1 {
+		t.Errorf("read %d times: a spooled context needs no pin", n)
 	}
 }
 

@@ -40,7 +40,7 @@ func TestValuesForOnePlatformWinAndTheLastOneCounts(t *testing.T) {
 	}
 	var got [][4]string
 	for _, solve := range s.Solves() {
-		attrs := solve.Requests[0].FrontendOpt
+		attrs := s.Readings(solve.Platform)[0].FrontendOpt
 		got = append(got, [4]string{attrs["build-arg:A"], attrs["build-arg:FROM_ENV"], attrs["filename"], attrs["target"]})
 	}
 	if diff := cmp.Diff([][4]string{{"1", "e", "Dockerfile", ""}, {"3", "", "Dockerfile.arm", "big"}}, got); diff != "" {

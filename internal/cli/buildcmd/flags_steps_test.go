@@ -95,7 +95,7 @@ func TestTheEnginesGatewayIsPutInAfterTheBuilderIsThere(t *testing.T) {
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--add-host", "me:host-gateway", "--add-host", "you:1.2.3.4", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	if got := s.Solves()[0].Requests[0].FrontendOpt["add-hosts"]; got != "me=192.0.2.1,you=1.2.3.4" {
+	if got := s.Readings(s.Solves()[0].Platform)[0].FrontendOpt["add-hosts"]; got != "me=192.0.2.1,you=1.2.3.4" {
 		t.Errorf("hosts %q", got)
 	}
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const withFrontend = ", nothing to rebuild, # syntax="
+
+// frontends returns the rows about Dockerfiles that name the image of their frontend, as most do. The image is made of BuildKit's own
+// frontend and pushed to the registry. small is the context of other rows.
+func (w *world) frontends(ctx context.Context, small scenario) ([]row, error) {
+	if w.frontend == "" {
+		fmt.Fprintln(w.log, "bench: without MULTIARCH_E2E_FRONTEND no frontend has an image: # syntax= is not measured")
+		return nil, nil
+	}
+	image, y := w.tag("frontend"), w.ways[0]
+	made := filepath.Join(w.dir, "frontend")
+	dockerfile := "FROM scratch\nLABEL moby.buildkit.frontend.network.none=true\nLABEL moby.buildkit.frontend.caps=" +
+		"moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,moby.buildkit.frontend.contexts\n" +
+		"COPY --from=made " + filepath.Base(w.frontend) + " /frontend\nENTRYPOINT [\"/frontend\"]\n"
+	if err := fill(filepath.Join(made, "Dockerfile"), dockerfile); err != nil {
+		return nil, err
+	}
+	if _, err := w.docker(ctx, y, "multiarch", "build", "--builder", ourBuilder, "--platform", "linux/amd64", "--push", "-t", image,
+		"--build-context", "made="+filepath.Dir(w.frontend), made); err != nil {
+		return nil, err
+	}
+	var rows []row
+	for count, platforms := range map[string]string{"3 platforms": three, "8 platforms": eight} {
+		c := scenario{name: count + withFrontend, dir: filepath.Join(w.dir, "syntax", count[:1]), platforms: platforms}
+		text, err := os.ReadFile(filepath.Join(small.dir, "Dockerfile"))
+		if err != nil {
+			return nil, err
+		}
+		if platforms == eight { // the base image has not all of them
+			text = []byte("FROM scratch\nCOPY Dockerfile /\n")
+		}
+		if err := fill(filepath.Join(c.dir, "Dockerfile"), "# syntax="+image+"\n"+string(text)); err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{name: c.name, unit: millis, who: w.builds(y, c)[:3]})
+	}
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.name, b.name) })
+	return rows, nil
+}
