@@ -132,6 +132,26 @@ func TestAFarNodeListsTheFilesThatAreExamined(t *testing.T) {
 	}
 }
 
+// A node that runs no steps, since its runtime fails, has its layers read.
+func TestAFarNodeThatCannotListHasItsLayersRead(t *testing.T) {
+	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
+	runtime := s.folder(files{"buildkit-runc": "#!/bin/sh\necho no steps here >&2\nexit 1\n"})
+	s.check(os.Chmod(filepath.Join(runtime, "buildkit-runc"), 0o755))
+	near, far, w := s.nearAndFar(s.ownNode(func(d *testenv.Daemon) { d.Path = runtime }))
+	dockerfile := s.dockerfile("FROM scratch", "COPY static/linux/amd64 /app", `CMD ["/app"]`) + "/Dockerfile"
+	build := func(s *story, platforms string) result {
+		return s.build("--platform", platforms, "--push", "-t", w.registry(s)+"/e2e/"+random(), "-f", dockerfile, s.fixtures())
+	}
+	for _, platforms := range []string{"linux/amd64", twoPlatforms} {
+		want, got := build(near, platforms), build(far, platforms)
+		s.equal("the status for "+platforms, got.code, want.code)
+		s.equal("what is said for "+platforms, verdict(got), verdict(want))
+		if platforms == "linux/amd64" { // its layer is known afterwards
+			s.contains("the note", got.err, "the node does not list the files of its layers, so they are read through the connection to examine the executables: ")
+		}
+	}
+}
+
 // The files of base images that decide where a stage compiles are few, and so are the bytes that cross the connection.
 func TestABaseImageOnAFarNodeIsLookedAtThere(t *testing.T) {
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
