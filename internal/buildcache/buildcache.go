@@ -32,8 +32,9 @@ type Cache struct {
 type Entry struct {
 	Type  string
 	Attrs map[string]string
-
-	into string // see Into
+	// Folder is where a local cache is exported to in the place of its destination, of which it is a part; "": to the destination itself. Then
+	// neither a tag nor a reset is passed on.
+	Folder string
 }
 
 // PlatformMark stands for the platform in an attribute of a cache: linux-arm64, linux-arm-v7.
@@ -87,8 +88,8 @@ func (e Entry) each(ps []platform.Platform) []Entry {
 
 func (e Entry) option() client.CacheOptionsEntry {
 	attrs := maps.Clone(e.Attrs) // BuildKit's client writes into the map
-	if e.into != "" {
-		attrs["dest"] = e.into
+	if e.Folder != "" {
+		attrs["dest"] = e.Folder
 		delete(attrs, "tag")
 		delete(attrs, "reset")
 	}

@@ -15,12 +15,6 @@ import (
 // Joined reports whether the exports of several nodes are joined under the name of this one.
 func (e Entry) Joined() bool { return (e.Type == "registry" || e.Type == "local") && !e.Marked() }
 
-// Into returns a local cache that is exported to a folder inside its destination. The folder need not be cleaned.
-func (e Entry) Into(dir string) Entry {
-	e.into = dir
-	return e
-}
-
 // Resets reports whether the folder of a local cache is cleaned after the export, as BuildKit's client reads the attribute.
 func (e Entry) Resets() bool {
 	resets, _ := strconv.ParseBool(e.Attrs["reset"])

@@ -131,7 +131,7 @@ func (r *nodeRun) staged(ctx context.Context, made *stages) (to []buildcache.Ent
 			to[i], err = buildcache.Entry{}, errors.Join(err, e.Failed(ctx, failed, r.env.Progress.Note))
 			continue
 		}
-		*made, exports[i].Dir, to[i] = append(*made, remove), dir, e.Into(dir)
+		*made, exports[i].Dir, to[i].Folder = append(*made, remove), dir, dir
 	}
 	return to, exports, err
 }
