@@ -195,3 +195,19 @@ func TestTheRightsInTheDocumentationSuffice(t *testing.T) {
 	s.mustDocker("multiarch", "builder", "rm", s.builder)
 	s.equal("what is left in the cluster", s.kubectl(append(admin, "get", "deployments,pods,configmaps,secrets", "-l", "com.docker-multiarch/node", "-o", "name")...), "")
 }
+
+func TestARootlessPodBuildsWithAConfiguration(t *testing.T) {
+	s := onCluster(t)
+	s.write("bk.toml", "debug = true\n")
+	s.mustPods("--platform", "linux/amd64", "--driver-opt", "rootless=true,limits.memory=1Gi", "--buildkitd-config", filepath.Join(s.dir, "bk.toml"))
+	repo := s.repo()
+	s.mustBuild("--platform", "linux/amd64", "--push", "-t", repo, s.dockerfile("FROM $BASE", "RUN id -u >/user && cat /proc/self/uid_map >/map"))
+	s.equal("the user of a step", s.fileOf(repo, "latest", "", "user"), "0")
+	if m := strings.Fields(s.fileOf(repo, "latest", "", "map")); len(m) < 3 || m[1] == "0" {
+		s.Errorf("root of a step is root of the machine: %v", m)
+	}
+	s.equal("privileged containers", s.kubectl("get", "pods", "-o", "jsonpath={.items[*].spec.containers[*].securityContext.privileged}"), "")
+	s.contains("the description", s.mustDocker("multiarch", "builder", "inspect", s.builder), "debug = true", "-rootless")
+	s.mustDocker("multiarch", "builder", "rm", s.builder)
+	s.equal("what is left in the cluster", s.ours(), "")
+}

@@ -66,6 +66,10 @@ const (
 	nodesNothingLimit = 0.6
 	nodesFilesLimit   = 0.8
 	nodesMemoryLimit  = 0.6
+
+	clusterFirstLimit = 0.25
+	clusterWarmLimit  = 0.7
+	clusterTwoLimit   = 0.5
 )
 
 func verdicts(results []result) []verdict {
@@ -120,6 +124,12 @@ func verdicts(results []result) []verdict {
 			add(r, peer, nodesFilesLimit)
 		case r.Name == "memory: "+nodesNothing, r.Name == "memory: "+nodesFiles:
 			add(r, peer, nodesMemoryLimit)
+		case r.Name == clusterFirst:
+			add(r, peer, clusterFirstLimit)
+		case r.Name == clusterWarm:
+			add(r, peer, clusterWarmLimit)
+		case r.Name == clusterTwo:
+			add(r, peer, clusterTwoLimit)
 		case r.Unit == mib:
 			add(r, peer, memoryLimit)
 		case r.Unit == sent:

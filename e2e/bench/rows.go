@@ -70,7 +70,11 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.Concat(rows, gates, w.verifies(ctx), crosses, nodes)
+	pods, err := w.cluster(ctx, cases[3])
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.Concat(rows, gates, w.verifies(ctx), crosses, nodes, pods)
 	sizes, err := w.sizes()
 	return append(rows, sizes), err
 }

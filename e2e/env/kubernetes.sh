@@ -5,6 +5,7 @@
 
 KUBE=$STATE/kubernetes
 KUBE_NODES='a b'
+KUBE_ROOTLESS=moby/buildkit:buildx-stable-1-rootless
 KUBE_CLUSTER_IP=10.96.0.1
 KUBE_SYSCTLS='vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes'
 
@@ -106,11 +107,11 @@ kube_control_plane() {
     --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$pki/accounts.pem" \
     --service-account-signing-key-file "$pki/accounts-key.pem" --disable-admission-plugins DefaultIngressClass --profiling=false \
     --cert-dir "$KUBE/apiserver"
-  start kube-controllers "$1" true "$KUBE/bin/kube-controller-manager" --kubeconfig "$KUBE/admin.kubeconfig" --leader-elect=false \
+  start kube-controllers "$1" "running kube-controllers" "$KUBE/bin/kube-controller-manager" --kubeconfig "$KUBE/admin.kubeconfig" --leader-elect=false \
     --secure-port 0 --profiling=false --service-account-private-key-file "$pki/accounts-key.pem" --root-ca-file "$pki/ca.pem" \
     --node-monitor-period 2s --node-monitor-grace-period 20s \
     --controllers '*,-horizontal-pod-autoscaler-controller,-bootstrap-signer-controller,-token-cleaner-controller'
-  start kube-scheduler "$1" true "$KUBE/bin/kube-scheduler" --kubeconfig "$KUBE/admin.kubeconfig" --leader-elect=false --secure-port 0 --profiling=false
+  start kube-scheduler "$1" "running kube-scheduler" "$KUBE/bin/kube-scheduler" --kubeconfig "$KUBE/admin.kubeconfig" --leader-elect=false --secure-port 0 --profiling=false
 }
 
 # kube_containerd NODE FINGERPRINT CNI
@@ -170,7 +171,7 @@ kube_node() {
   done
   kube_cpuset "$(kube_cgroup)" && kube_cpuset "$(kube_cgroup)/$1"
   kube_kubelet_config "$1" >"$dir/kubelet.yaml"
-  start "kubelet-$1" "$2" true "$KUBE/bin/kubelet" --config "$dir/kubelet.yaml" --kubeconfig "$KUBE/admin.kubeconfig" --root-dir "$dir/kubelet" \
+  start "kubelet-$1" "$2" "running kubelet-$1" "$KUBE/bin/kubelet" --config "$dir/kubelet.yaml" --kubeconfig "$KUBE/admin.kubeconfig" --root-dir "$dir/kubelet" \
     --cert-dir "$dir/kubelet/pki" --hostname-override "$(kube_address "$1")" --node-labels "kubernetes.io/arch=$(kube_arch "$1")"
 }
 
@@ -271,6 +272,8 @@ kube_images() {
   [ "$(made_from "$1" moby/buildkit:e2e-arm64)" = "$id" ] || step "derive moby/buildkit:e2e-arm64 ($(engine_label "$1"))" variant "$1" arm64 "$id"
   kube_image "$1" a $BUILDER
   kube_image "$1" b moby/buildkit:e2e-arm64
+  [ "$(made_from "$1" $KUBE_ROOTLESS)" = "$id" ] || step "make $KUBE_ROOTLESS ($(engine_label "$1"))" kube_rootless "$1" "$id"
+  kube_image "$1" rootless $KUBE_ROOTLESS
   [ -s "$KUBE/images/pause.tar" ] || step "make localhost/pause:1" kube_pause "$1" "$2"
 }
 
@@ -292,6 +295,30 @@ kube_pause() {
   docker -H "$1" rmi localhost/pause:1
 }
 
+# kube_rootless HOST ID makes what the published rootless image is: BuildKit under rootlesskit, as a user with subordinate IDs. Debian's
+# newuidmap has its rights by a setuid bit, which a container without CAP_SYS_ADMIN does not honour in full; capabilities of the file suffice.
+kube_rootless() {
+  local root container
+  root=$(mktemp -d)
+  container=$(docker -H "$1" create $BUILDER)
+  docker -H "$1" export "$container" | tar -C "$root" -x
+  docker -H "$1" rm -v "$container"
+  copy_programs "$root" /usr/bin/{rootlesskit,newuidmap,newgidmap}
+  chmod 755 "$root"/usr/bin/new{u,g}idmap
+  setcap cap_setuid=ep "$root/usr/bin/newuidmap"
+  setcap cap_setgid=ep "$root/usr/bin/newgidmap"
+  printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n' >"$root/etc/passwd"
+  printf 'root:x:0:\nuser:x:1000:\n' >"$root/etc/group"
+  echo user:100000:65536 | tee "$root/etc/subuid" >"$root/etc/subgid"
+  mkdir -p "$root"/home/user/.local/{tmp,share/buildkit} "$root/run/user/1000"
+  chown -R 1000:1000 "$root/home/user" "$root/run/user/1000"
+  tar -C "$root" --format=pax --xattrs --xattrs-include=security.capability --numeric-owner -c . |
+    docker -H "$1" import -c 'ENTRYPOINT ["rootlesskit", "buildkitd"]' -c 'USER 1000:1000' -c "ENV PATH=$BUILDER_PATH" \
+      -c 'ENV HOME=/home/user' -c 'ENV USER=user' -c 'ENV XDG_RUNTIME_DIR=/run/user/1000' -c 'ENV TMPDIR=/home/user/.local/tmp' \
+      -c 'ENV BUILDKIT_HOST=unix:///run/user/1000/buildkit/buildkitd.sock' -c "LABEL docker-multiarch.e2e=$2" - $KUBE_ROOTLESS
+  rm -rf "$root"
+}
+
 # A node with an architecture of its own has BuildKits that report it.
 variant_arm64() {
   "${@:3}" cp "$1:/usr/bin/buildkitd" "$2/buildkitd-here"
@@ -303,8 +330,9 @@ variant_arm64() {
 
 # kube_import NODE
 kube_import() {
-  local file mark
-  for file in pause "$1"; do
+  local file mark files=(pause "$1")
+  [ "$1" != a ] || files+=(rootless)
+  for file in "${files[@]}"; do
     mark=$KUBE/node-$1/root/imported-$file
     if [ -e "$mark" ] && [ ! "$KUBE/images/$file.tar" -nt "$mark" ]; then continue; fi
     kube_ctr "$1" images import "$KUBE/images/$file.tar"

@@ -44,6 +44,7 @@ own_up() {
   own_engine "$1" containerd "$dockerd/dockerd" "$dockerd" "$runc/runc"
   trust_builders "$(engine_host classic)" "$(engine_host containerd)"
   ssh_server "$(engine_host containerd)" "$buildkit"
+  packages rootlesskit uidmap libcap2-bin
   kubernetes "$(tool kubernetes)" "$cni" "$busyboxes" "$(engine_host classic)"
   publish MULTIARCH_E2E_TLS "$tls"
   publish MULTIARCH_E2E_SSH "$STATE/ssh/bin"

@@ -1,6 +1,7 @@
 package builders
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -127,6 +128,9 @@ func askKernel(ctx context.Context, w *cli.Env, n builder.Inspected, trusted []d
 		k.status, k.err = probed{dir: w.Cached("probes")}.status(ctx, n.Node)
 		return k
 	}
+	if eng == nil {
+		return askWithoutEngine(ctx, w, n)
+	}
 	if img, _, err := container.ImageOf(ctx, w.Images(eng, trusted), n.Endpoint); err == nil {
 		k.basis = cli.BasisText(img)
 	}
@@ -134,6 +138,25 @@ func askKernel(ctx context.Context, w *cli.Env, n builder.Inspected, trusted []d
 		k.status, k.err = emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
 	} else {
 		k.status, k.err = emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.HelperLabels})
+	}
+	return k
+}
+
+// errNotRunning means that a BuildKit would have to be started for an answer.
+var errNotRunning = errors.New("it does not run")
+
+// askWithoutEngine asks one of the BuildKits of a node that run, if one does.
+func askWithoutEngine(ctx context.Context, w *cli.Env, n builder.Inspected) (k kernel) {
+	if !slices.ContainsFunc(n.Details, func(d builder.Details) bool { return statusName(d.State) == "running" && d.Err == nil }) {
+		return kernel{err: errNotRunning}
+	}
+	nodes, err := builder.Reopen(ctx, w.Drivers, n.Endpoint, builder.ReopenOptions{})
+	if err != nil || len(nodes) == 0 {
+		return kernel{err: cmp.Or(err, errNotRunning)}
+	}
+	k.status, k.err = probed{dir: w.Cached("probes")}.status(ctx, nodes[0])
+	for _, node := range nodes {
+		_ = node.Close() // only its answer counts
 	}
 	return k
 }
