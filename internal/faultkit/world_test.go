@@ -285,7 +285,7 @@ func (w *world) env() solve.Env {
 	env := solve.Env{
 		Registry: w.client(), Client: "test", Progress: events{w},
 		Nodes: []solve.Node{{
-			Node: plan.Node{Name: "default", Platforms: w.builder.Platforms, CPUs: 2}, Solver: w.builder, Blobs: w, Near: true,
+			Node: plan.Node{Name: "default", Platforms: w.builder.Platforms, CPUs: 2}, Solver: w.builder, Blobs: w, Layers: w, Near: true,
 			Probe: func(ctx context.Context, _ ...platform.Platform) (emulation.Status, error) {
 				return emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated}}}, context.Cause(ctx)
 			},
