@@ -132,6 +132,35 @@ func TestAFarNodeListsTheFilesThatAreExamined(t *testing.T) {
 	}
 }
 
+// A base image that a node has not needed is not fetched for the examination of what was linked on top of it.
+func TestAFarNodeListsLayersOnABaseImageThatItDoesNotHave(t *testing.T) {
+	for _, kind := range snapshotters {
+		t.Run(kind.name, func(t *testing.T) {
+			s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
+			node := s.ownNode(kind.set)
+			_, far, w := s.nearAndFar(node)
+			program, err := os.ReadFile(filepath.Join(s.fixtures(), "static", "linux", "amd64"))
+			s.check(err)
+			context := s.folder(files{"Dockerfile": s.onBase("FROM $BASE", "COPY --link app data /srv/", `CMD ["/srv/app"]`), "app": string(program), "data": noise(20 << 20)})
+			b := w.during(func() { far.mustBuild("--push", "-t", s.repo(), "--metadata-file", "meta", context) })
+			s.Logf("%s", b)
+			s.atMost("what came from the node", b.from, most)
+			var m metadata
+			s.check(json.Unmarshal([]byte(far.read("meta")), &m))
+			s.equal("the executables", m.Multiarch.Platforms[0].Verify.Files, 1)
+			blobs, err := filepath.Glob(filepath.Join(node.Dir, "root", "*", "content", "blobs", "sha256", "*"))
+			s.check(err)
+			large := 0
+			for _, name := range blobs {
+				if info, err := os.Stat(name); err == nil && info.Size() > 1<<20 {
+					large++
+				}
+			}
+			s.equal("the large blobs on the node: the layer of this build", large, 1)
+		})
+	}
+}
+
 // A node that runs no steps, since its runtime fails, has its layers read.
 func TestAFarNodeThatCannotListHasItsLayersRead(t *testing.T) {
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
