@@ -7,12 +7,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // These rows are about outputs other than a push.
 const (
 	loadAgain   = "--load of 150 MB, nothing to rebuild"
 	loadChanged = "--load of 150 MB, a small last layer changed"
+	loadFar     = "--load of 50 MB that a step has made, on a far engine"
 	archiveCase = "-o type=oci of 3 platforms"
 
 	// benchLabel is on the images that are loaded, so that they can be removed.
@@ -20,7 +24,7 @@ const (
 )
 
 // outputs returns the rows about images that are loaded into the engine, for each kind of store, and about archives.
-func (w *world) outputs() ([]row, error) {
+func (w *world) outputs(ctx context.Context) ([]row, error) {
 	big, carried := filepath.Join(w.dir, "big"), filepath.Join(w.dir, "carried")
 	for dir, size := range map[string]int64{big: 150 << 20, carried: 20 << 20} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -46,7 +50,36 @@ func (w *world) outputs() ([]row, error) {
 	archive := w.pair(w.ways[0], func(name string) []string {
 		return []string{"--platform", three, "-o", "type=oci,dest=" + filepath.Join(w.dir, name+".tar"), carried}
 	})
-	return append(rows, row{name: archiveCase, unit: millis, who: archive}), nil
+	far, err := w.farLoads(ctx)
+	return slices.Concat(rows, []row{{name: archiveCase, unit: millis, who: archive}}, far), err
+}
+
+// farLoads returns the row about an engine that a line of 20 MB/s and 5 ms each way leads to. Its images are made by a step, so that no
+// context crosses the line.
+func (w *world) farLoads(ctx context.Context) ([]row, error) {
+	dir := filepath.Join(w.dir, "made")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	dockerfile := "FROM " + w.base + "\nLABEL " + benchLabel + "=1\nCOPY small /\nRUN head -c 52428800 /dev/urandom >/big\n"
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
+		return nil, err
+	}
+	proxy := testenv.Far{To: w.engine, Rate: 20e6, Delay: 5 * time.Millisecond}
+	if err := proxy.Start(); err != nil {
+		return nil, err
+	}
+	w.undo = append(w.undo, func(context.Context) { proxy.Close() })
+	y, err := w.newWay("far", proxy.Address())
+	if err != nil {
+		return nil, err
+	}
+	y.remote = "docker-container://" + ourContainer
+	if err := w.makePeers(ctx, y); err != nil {
+		return nil, err
+	}
+	who := w.pair(y, func(name string) []string { return []string{"-t", "bench/" + name, "--load", dir} })
+	return []row{{name: loadFar, unit: millis, who: who, before: refill(filepath.Join(dir, "small"), 1<<10)}}, nil
 }
 
 // pair returns ours and the peer's own, with the last words of their build commands.

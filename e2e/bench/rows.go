@@ -37,7 +37,7 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	rows = append(rows, frontends...)
-	outputs, err := w.outputs()
+	outputs, err := w.outputs(ctx)
 	if err != nil {
 		return nil, err
 	}
