@@ -6,11 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
-
-// clusterRefusal is how long the reason of a refusal may take: seconds, also on a machine that is busy with other stories.
-const clusterRefusal = 12 * time.Second
 
 func TestTheReasonWhyPodsDoNotStartIsTheAPIs(t *testing.T) {
 	s := onCluster(t)
@@ -26,11 +22,13 @@ func TestTheReasonWhyPodsDoNotStartIsTheAPIs(t *testing.T) {
 		{"a quota", []string{"--driver-opt", "requests.cpu=10m"}, []string{"deployment/multiarch-", "its pods are refused", "exceeded quota: small, requested: pods=1"}},
 		{"a service account that is not there", []string{"--driver-opt", "serviceaccount=nobody"}, []string{"its pods are refused", `serviceaccount "nobody" not found`}},
 		{
-			"a claim without a volume", []string{"--driver-opt", "persistent-volume-claim.requests.storage=1Gi,storageclass=none"},
+			"a claim without a volume",
+			[]string{"--driver-opt", "persistent-volume-claim.requests.storage=1Gi,storageclass=none"},
 			[]string{"no node of the cluster can take it", "PersistentVolumeClaims"},
 		},
 		{
-			"a quota of a StatefulSet", []string{"--driver-opt", "persistent-volume-claim.requests.storage=1Gi,requests.cpu=10m"},
+			"a quota of a StatefulSet",
+			[]string{"--driver-opt", "persistent-volume-claim.requests.storage=1Gi,requests.cpu=10m"},
 			[]string{"statefulset/multiarch-", "its pods are refused", "exceeded quota: small"},
 		},
 		{"a flag that BuildKit does not know", []string{"--buildkitd-flags", "--nonsense"}, []string{"container buildkitd has ended with status 1", "flag provided but not defined"}},
@@ -44,7 +42,7 @@ func TestTheReasonWhyPodsDoNotStartIsTheAPIs(t *testing.T) {
 		s.Logf("%s: %s", tt.what, r.took)
 		s.equal(tt.what+": the status", r.code, 1)
 		s.contains(tt.what, r.err, tt.want...)
-		if r.took > clusterRefusal {
+		if r.took > soon {
 			s.Errorf("%s: it took %s", tt.what, r.took)
 		}
 		s.lacks("the builders after "+tt.what, s.mustDocker("multiarch", "builder", "ls"), s.builder)
@@ -64,5 +62,30 @@ func TestTheReasonWhyPodsDoNotStartIsTheAPIs(t *testing.T) {
 	gone = s.run(call{args: []string{"multiarch", "builder", "create", "--driver", "kubernetes"}, env: []string{"PATH=/usr/local/bin"}})
 	if gone.code != 1 || !strings.Contains(gone.err, "kubectl is not installed") && !strings.Contains(gone.err, "refused") {
 		s.Errorf("without kubectl: %s", gone.err)
+	}
+}
+
+func TestAnEvictionIsNamedAndTheNextBuildIsOnAnotherPod(t *testing.T) {
+	s := onCluster(t)
+	s.mustPods("--node", "amd64", "--platform", "linux/amd64", "--bootstrap")
+	g := s.gate()
+	build := func(name string) *process {
+		p := s.start(call{args: s.buildArgs("--platform", "linux/amd64", "-o", name, s.passes(g, name))})
+		<-g.arrived
+		return p
+	}
+	evicted := build("evicted")
+	pod := s.kubectl("get", "pods", "-o", "jsonpath={.items[0].metadata.name}")
+	eviction := fmt.Sprintf(`{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": %q, "namespace": %q}}`, pod, s.namespace)
+	if r := s.tryKubectl(eviction, "create", "--raw", "/api/v1/namespaces/"+s.namespace+"/pods/"+pod+"/eviction", "-f", "-"); r.code != 0 {
+		s.Fatalf("the eviction: %s", r.err)
+	}
+	r := evicted.wait()
+	s.equal("the status of a build whose only pod is evicted", r.code, 1)
+	s.contains("an eviction", r.err, "was lost during the build: pod/"+pod+": the pod was evicted: EvictionByEvictionAPI")
+	after := build("after") // on the pod that the cluster has made instead
+	close(g.open)
+	if r := after.wait(); r.code != 0 {
+		s.Errorf("the build after the eviction: status %d\n%s", r.code, r.err)
 	}
 }

@@ -26,7 +26,7 @@ type gate struct {
 func (s *story) gate() *gate {
 	s.Helper()
 	g := &gate{arrived: make(chan string, 100), open: make(chan struct{})}
-	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		g.arrived <- r.URL.Path
 		select {
 		case <-g.open:

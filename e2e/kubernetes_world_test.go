@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,16 +93,4 @@ func (s *story) mustPods(words ...string) result {
 func (s *story) ours() string {
 	s.Helper()
 	return s.kubectl("get", "deployments,statefulsets,replicasets,pods,configmaps,secrets,persistentvolumeclaims", "-l", "com.docker-multiarch/node", "-o", "name")
-}
-
-// runningOn returns the platforms of the build and how they were built, from a metadata file.
-func (s *story) modes(file string) string {
-	s.Helper()
-	var m builtOn
-	s.check(json.Unmarshal([]byte(s.read(file)), &m))
-	var all []string
-	for _, p := range m.Multiarch.Platforms {
-		all = append(all, p.Platform+" "+p.Mode)
-	}
-	return strings.Join(all, ", ")
 }

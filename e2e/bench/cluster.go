@@ -40,7 +40,8 @@ func (w *world) cluster(ctx context.Context, scratch scenario) ([]row, error) {
 		_ = w.kubectl(ctx, y, programs, "delete", "namespace", clusterBuilder, "--ignore-not-found", "--wait=false")
 	})
 	for _, words := range [][]string{
-		{"delete", "namespace", clusterBuilder, "--ignore-not-found"}, {"create", "namespace", clusterBuilder},
+		{"delete", "namespace", clusterBuilder, "--ignore-not-found"},
+		{"create", "namespace", clusterBuilder},
 		{"label", "namespace", clusterBuilder, "network=host"}, // the peer has no option for it
 		{"config", "set-context", "--current", "--namespace", clusterBuilder},
 	} {

@@ -7,13 +7,13 @@ KUBE=$STATE/kubernetes
 KUBE_NODES='a b'
 KUBE_ROOTLESS=moby/buildkit:buildx-stable-1-rootless
 KUBE_CLUSTER_IP=10.96.0.1
-KUBE_SYSCTLS='vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes'
+KUBE_SYSCTLS=(vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes)
 
 kube_address() { case $1 in a) echo 127.0.0.11 ;; b) echo 127.0.0.12 ;; esac; } # a node's name, too: there is no DNS for nodes
 kube_arch() { case $1 in a) echo amd64 ;; b) echo arm64 ;; esac; }
 kube_bridge() { case $1 in a) echo multiarch2 ;; b) echo multiarch3 ;; esac; }
 kube_subnet() { case $1 in a) echo 10.221.2.0/24 ;; b) echo 10.221.3.0/24 ;; esac; }
-kube_cgroup() { echo "$(cgroup kubernetes)"; }
+kube_cgroup() { cgroup kubernetes; }
 kubectl() { "$KUBE/bin/kubectl" --kubeconfig "$KUBE/admin.kubeconfig" "$@"; }
 kube_publish() {
   publish MULTIARCH_E2E_KUBECONFIG "$KUBE/admin.kubeconfig"
@@ -31,8 +31,8 @@ kubernetes() {
   mkdir -p "$KUBE/bin"
   for part in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl; do ln -sf "$1/kubernetes" "$KUBE/bin/$part"; done
   runtime /usr/sbin/runc "$KUBE/bin"
-  [ -s "$KUBE/pki/done" ] || step "make certificates of Kubernetes" kube_certificates
-  sysctl $KUBE_SYSCTLS 2>/dev/null >"$KUBE/sysctls" || true # not all machines have all of these
+  [ -e "$KUBE/pki/made" ] || step "make certificates of Kubernetes" kube_certificates
+  sysctl "${KUBE_SYSCTLS[@]}" 2>/dev/null >"$KUBE/sysctls" || true # not all machines have all of these
   step "start Kubernetes" kube_start "$made" "$2"
   kube_publish
 }
@@ -69,7 +69,7 @@ kube_certificates() {
   kube_certificate admin /O=system:masters/CN=admin extendedKeyUsage=clientAuth
   openssl ecparam -name prime256v1 -genkey -noout -out accounts-key.pem
   openssl ec -in accounts-key.pem -pubout -out accounts.pem
-  echo done >done
+  touch made
 }
 
 # kube_certificate NAME SUBJECT EXTENSION
@@ -268,9 +268,9 @@ kube_has_arch() {
 # kube_images HOST BUSYBOXES saves what the nodes run: BuildKit, one that says it is for arm64, and what holds a pod's network.
 kube_images() {
   local id
-  id=$(docker -H "$1" image inspect -f '{{.Id}}' $BUILDER)
+  id=$(docker -H "$1" image inspect -f '{{.Id}}' "$BUILDER")
   [ "$(made_from "$1" moby/buildkit:e2e-arm64)" = "$id" ] || step "derive moby/buildkit:e2e-arm64 ($(engine_label "$1"))" variant "$1" arm64 "$id"
-  kube_image "$1" a $BUILDER
+  kube_image "$1" a "$BUILDER"
   kube_image "$1" b moby/buildkit:e2e-arm64
   [ "$(made_from "$1" $KUBE_ROOTLESS)" = "$id" ] || step "make $KUBE_ROOTLESS ($(engine_label "$1"))" kube_rootless "$1" "$id"
   kube_image "$1" rootless $KUBE_ROOTLESS
@@ -300,7 +300,7 @@ kube_pause() {
 kube_rootless() {
   local root container
   root=$(mktemp -d)
-  container=$(docker -H "$1" create $BUILDER)
+  container=$(docker -H "$1" create "$BUILDER")
   docker -H "$1" export "$container" | tar -C "$root" -x
   docker -H "$1" rm -v "$container"
   copy_programs "$root" /usr/bin/{rootlesskit,newuidmap,newgidmap}
@@ -336,7 +336,7 @@ kube_import() {
     mark=$KUBE/node-$1/root/imported-$file
     if [ -e "$mark" ] && [ ! "$KUBE/images/$file.tar" -nt "$mark" ]; then continue; fi
     kube_ctr "$1" images import "$KUBE/images/$file.tar"
-    [ "$1$file" != bb ] || kube_ctr b images tag --force docker.io/moby/buildkit:e2e-arm64 docker.io/$BUILDER
+    [ "$1$file" != bb ] || kube_ctr b images tag --force docker.io/moby/buildkit:e2e-arm64 "docker.io/$BUILDER"
     touch -r "$KUBE/images/$file.tar" "$mark"
   done
 }

@@ -57,7 +57,7 @@ func (c Client) flags() (flags []string) {
 
 func (c Client) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, Program, append(c.flags(), args...)...) //nolint:gosec // no shell reads the words
-	cmd.SysProcAttr = ownSession()                                          // an interrupt of the terminal is for us alone: what is under way has to be ended in order
+	cmd.SysProcAttr = ownSession()                                          // an interrupt of the terminal is for us alone: what is under way is ended in order
 	cmd.WaitDelay = time.Second                                             // a plugin for logins may keep the pipes
 	return cmd
 }

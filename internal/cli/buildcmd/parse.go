@@ -25,10 +25,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	defer func() {
 		if err != nil {
 			j.release()
-			_, usage := errors.AsType[*cli.Usage](err)
-			if _, cluster := errors.AsType[*clusterError](err); !usage && !cluster {
-				err = &cli.Usage{Err: err}
-			}
+			err = wrongWords(err)
 		}
 	}()
 	if err := j.settings(w, o); err != nil {
@@ -73,6 +70,15 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 		}
 	}
 	return j, err
+}
+
+// wrongWords returns an error of parsing as one about the user's words, unless it is another one.
+func wrongWords(err error) error {
+	_, usage := errors.AsType[*cli.Usage](err)
+	if _, cluster := errors.AsType[*clusterError](err); usage || cluster {
+		return err
+	}
+	return &cli.Usage{Err: err}
 }
 
 // say adds lines of information to the job's notes.

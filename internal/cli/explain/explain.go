@@ -136,7 +136,9 @@ func Hint(err error) string {
 	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
 		return findings.RefusedHint(refused)
 	}
-	if hint := cmp.Or(pushHint(err), memoryHint(err), privilegeHint(err, ""), builderHint(err), kubernetesHint(err), inputHint(err), allowHint(err), frontendHint(err)); hint != "" {
+	if hint := cmp.Or(
+		pushHint(err), memoryHint(err), privilegeHint(err, ""), builderHint(err), kubernetesHint(err), inputHint(err), allowHint(err), frontendHint(err),
+	); hint != "" {
 		return hint
 	}
 	if u, ok := errors.AsType[*cli.Usage](err); ok && u.Help != "" {

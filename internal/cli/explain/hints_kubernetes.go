@@ -27,7 +27,8 @@ func kubernetesHint(err error) string {
 		return "kubectl get nodes -L kubernetes.io/arch lists the cluster's nodes; --platform names the platforms to make nodes for"
 	}
 	if e, ok := errors.AsType[*kubernetes.SizeError](err); ok {
-		return fmt.Sprintf("kubectl patch persistentvolumeclaim NAME -p '{\"spec\":{\"resources\":{\"requests\":{\"storage\":\"%s\"}}}}' enlarges a volume whose class permits it;\n"+
+		const patch = `'{"spec":{"resources":{"requests":{"storage":"%s"}}}}'`
+		return fmt.Sprintf("kubectl patch persistentvolumeclaim NAME -p "+patch+" enlarges a volume whose class permits it;\n"+
 			"      docker multiarch builder rm removes the node with its volumes, and the cache on them", e.Want)
 	}
 	if _, ok := errors.AsType[*kubernetes.LoopbackError](err); ok {
