@@ -68,6 +68,17 @@ type Abilities struct {
 	Disk DiskGauge
 	// Lost returns why the connection broke, without the node's name; see [Node.Why].
 	Lost func(context.Context) error
+	// Return connects again after the network was gone.
+	Return Returner
+}
+
+// Returner is a connection that may be made again.
+type Returner interface {
+	// Silent reports whether the connection was given up because nothing arrived any more.
+	Silent() bool
+	// Return connects to the same BuildKit again, so that the node's client can be used. It tries for as long as ctx lasts if the network cannot
+	// be reached, and only once otherwise.
+	Return(context.Context) error
 }
 
 // Engine is the engine beside a BuildKit, for everything that only an engine can do.

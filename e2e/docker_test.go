@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -102,11 +103,29 @@ func (s *story) refused(r result, code int, words ...string) {
 type process struct {
 	s        *story
 	cmd      *exec.Cmd
-	out, err bytes.Buffer
+	out, err written
 	began    time.Time
 	cancel   context.CancelFunc
 	done     chan struct{}
 	patience time.Duration
+}
+
+// written is what a command writes, readable while it runs.
+type written struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *written) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 func (s *story) start(c call) *process {

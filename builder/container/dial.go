@@ -35,7 +35,9 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 // connect connects to BuildKit and asks for its workers: one request that shows both that BuildKit is ready
 // and its version and platforms.
 func (t target) connect(ctx context.Context) (*link.Link, error) {
-	return link.Open(ctx, link.Options{Dial: t.dial, Timeout: answerTimeout})
+	return link.Open(ctx, link.Options{
+		Dial: t.dial, Timeout: answerTimeout, Gone: func(err error) bool { return errors.Is(err, engine.ErrUnreachable) && t.eng.Away() },
+	})
 }
 
 // earlyConn is a connection that is made before the container is observed. The container is nearly

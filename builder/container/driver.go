@@ -57,7 +57,7 @@ func (k *reconciler) described(n *Node) *builder.Node {
 		Endpoint: k.spec.Endpoint, ID: n.Worker + " " + n.Network, Version: n.Version, Platforms: n.Platforms, CPUs: n.NCPU,
 		OnHost: n.Network == hostNetwork, HostChosen: n.HostChosen, Near: n.near(), Warnings: n.Warnings, Client: n.Client(),
 		Abilities: builder.Abilities{
-			Shell: n, Engine: beside, Gateway: gateway, Disk: n, Lost: n.lost,
+			Shell: n, Engine: beside, Gateway: gateway, Disk: n, Lost: n.lost, Return: n.link,
 		},
 		Ahead: k.ahead, Again: n.link.Again, Disconnect: n.Close,
 	}

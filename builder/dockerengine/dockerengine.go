@@ -136,6 +136,7 @@ func (d Driver) connect(ctx context.Context, eng *engine.Engine, e builder.Endpo
 		Client: l.Client,
 		Abilities: builder.Abilities{
 			Engine: &builder.Engine{Images: trust.Images{Engine: eng, Trusted: want.Trusted, Auth: want.Auth}},
+			Return: l,
 			Lost:   func(ctx context.Context) error { return fmt.Errorf("the engine at %s: %w", eng.Host(), l.Why(ctx)) },
 		},
 		Again: l.Again, Disconnect: l.Close,

@@ -78,7 +78,7 @@ func (n node) connectPod(ctx context.Context, p pod, i int, want builder.Spec) (
 	return &builder.Node{
 		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: p.Spec.HostNetwork,
 		HostChosen: n.opt.HostNetwork, Client: l.Client, Again: l.Again, Disconnect: l.Close,
-		Abilities: builder.Abilities{Lost: func(ctx context.Context) error { return n.lost(ctx, p, l) }},
+		Abilities: builder.Abilities{Return: l, Lost: func(ctx context.Context) error { return n.lost(ctx, p, l) }},
 	}, nil
 }
 

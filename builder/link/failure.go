@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,12 +27,28 @@ type handshakeError struct{ error }
 
 func (e *handshakeError) Unwrap() error { return e.error }
 
+// AwayError means that no connection was made because the network, or the machine, could not be reached; it was not refused.
+type AwayError struct{ Err error }
+
+func (e *AwayError) Error() string { return e.Err.Error() }
+func (e *AwayError) Unwrap() error { return e.Err }
+
+// isAway reports whether a connection failed because of the network.
+func isAway(err error) bool {
+	name, ok := errors.AsType[*net.DNSError](err)
+	return ok && name.IsTemporary || slices.ContainsFunc([]error{syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN},
+		func(e error) bool { return errors.Is(err, e) })
+}
+
 // failure returns why BuildKit did not answer. answer is the error of the request, timeout what it was
 // given.
 func (l *line) failure(answer error, timeout time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err, ok := errors.AsType[*dialError](l.err); ok && !isTimeout(err) {
+		if isAway(err) {
+			return &AwayError{err.error}
+		}
 		return err.error
 	}
 	if err, ok := errors.AsType[*handshakeError](l.err); ok {
@@ -47,7 +64,7 @@ func (l *line) failure(answer error, timeout time.Duration) error {
 	case code != codes.DeadlineExceeded && !errors.Is(answer, context.DeadlineExceeded):
 		return answer
 	case !l.connected:
-		return fmt.Errorf("no connection within %s", timeout)
+		return &AwayError{fmt.Errorf("no connection within %s", timeout)}
 	}
 	return fmt.Errorf("something accepts connections there, but did not answer within %s", timeout)
 }

@@ -78,6 +78,13 @@ func (l *line) end(reason error) {
 	}
 }
 
+// begin lets the line connect again after its end.
+func (l *line) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended, l.err = nil, nil
+}
+
 // conn is a connection of a line, without its encryption.
 type conn struct {
 	net.Conn
@@ -88,6 +95,7 @@ type conn struct {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	gone := err != nil && c.line.opt.Gone != nil && c.line.opt.Gone(err)
 	c.line.mu.Lock()
 	defer c.line.mu.Unlock()
 	if n > 0 {
@@ -97,6 +105,9 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 	}
 	if err != nil {
+		if gone && c.line.ended == nil && c.line.open[c] {
+			c.line.ended = err
+		}
 		if c.line.ended != nil {
 			err = c.line.ended
 		}

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	controlapi "github.com/moby/buildkit/api/services/control"
 	bkclient "github.com/moby/buildkit/client"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -34,6 +35,9 @@ type Options struct {
 	TLS       *tls.Config   // nil: none
 	Authority string        // of the requests; "": none
 	Timeout   time.Duration // 0: Timeout
+	// Gone reports whether a connection that has ended with this error was given up by the dialer's own watch, since its network is gone. nil:
+	// there is none.
+	Gone func(error) bool
 }
 
 // Link is a connection to a BuildKit that has answered. If it breaks, the next call connects again. It is
@@ -43,7 +47,9 @@ type Link struct {
 	Workers []*bkclient.WorkerInfo // at least one
 
 	line  *line
-	stop  func()       // ends the watch
+	trips *trips
+	mu    sync.Mutex
+	stop  func()       // ends the watch; guarded by mu
 	close func() error // once
 }
 
@@ -54,9 +60,9 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, opt.Timeout)
 	defer cancel()
-	l := &Link{line: newLine(opt)}
+	l := &Link{line: newLine(opt), trips: &trips{}}
 	var err error
-	if l.Client, err = bkclient.New(bounded, "", append(l.line.options(), fewerTrips()...)...); err != nil {
+	if l.Client, err = bkclient.New(bounded, "", append(l.line.options(), l.trips.fewer()...)...); err != nil {
 		return nil, err
 	}
 	if l.Workers, err = l.Client.ListWorkers(bounded); err == nil && len(l.Workers) == 0 {
@@ -76,8 +82,54 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 }
 
 func (l *Link) startWatch(ctx context.Context, p pace) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go l.watch(ctx, p)
+}
+
+// Silent reports whether the watch has given the connection up, because nothing arrived any more. Only then [Link.Return] can help: a
+// connection that the other side has closed is that of a BuildKit that has ended.
+func (l *Link) Silent() bool { return l.line.lost() != nil }
+
+// againPause is the time between two attempts to reach a network that is gone.
+const againPause = time.Second
+
+// Return connects to BuildKit again, after the watch has given the connection up, so that calls succeed from then on. While its network cannot
+// be reached at all it tries until ctx ends. Otherwise the first attempt counts: a BuildKit that accepts connections and does not answer has
+// stopped.
+func (l *Link) Return(ctx context.Context) error {
+	if !l.Silent() {
+		return errors.New("the connection was closed")
+	}
+	for {
+		again, err := Open(ctx, l.line.opt)
+		if err == nil {
+			_ = again.Close() // it has shown that BuildKit answers
+			return l.revive(ctx)
+		}
+		if _, away := errors.AsType[*AwayError](err); !away && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-time.After(againPause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// revive lets the client connect again, and waits until it has.
+func (l *Link) revive(ctx context.Context) error {
+	l.line.begin()
+	l.trips.conn.Load().ResetConnectBackoff()
+	ctx, cancel := context.WithTimeout(ctx, l.line.opt.Timeout)
+	defer cancel()
+	if _, err := l.Client.ControlClient().Info(ctx, &controlapi.InfoRequest{}, grpc.WaitForReady(true)); err != nil {
+		return l.line.failure(err, l.line.opt.Timeout)
+	}
+	l.startWatch(ctx, patient)
+	return nil
 }
 
 // Version is BuildKit's version; "" for one that is too old to tell it.
@@ -101,7 +153,9 @@ func (l *Link) Why(ctx context.Context) error {
 
 // Close ends the connection. It is idempotent.
 func (l *Link) Close() error {
+	l.mu.Lock()
 	l.stop()
+	l.mu.Unlock()
 	return l.close()
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -292,5 +293,94 @@ func TestNobodyWaitsForTheEndOfASessionThatIsLeft(t *testing.T) {
 	}
 	if err := <-read; err != io.EOF {
 		t.Errorf("a reader got %v", err)
+	}
+}
+
+// unreached returns a link whose BuildKit has fallen silent, and a dialer that further connections use.
+func unreached(t *testing.T, d *daemon) (l *Link, next *atomic.Pointer[Dialer]) {
+	t.Helper()
+	dial := dialer("unix", serve(t, d))
+	var silent atomic.Bool
+	next = &atomic.Pointer[Dialer]{}
+	first := Dialer(func(ctx context.Context) (net.Conn, error) {
+		c, err := dial(ctx)
+		return &stopped{Conn: c, silent: &silent, closed: make(chan struct{})}, err
+	})
+	next.Store(&first)
+	l = opened(t, func(ctx context.Context) (net.Conn, error) { return (*next.Load())(ctx) }, pace{tick: time.Millisecond, quiet: 5, patience: 20})
+	if l.Silent() {
+		t.Error("it is silent before it is")
+	}
+	silent.Store(true)
+	if _, err := l.Client.DiskUsage(t.Context()); err == nil {
+		t.Fatal("a silent BuildKit answered")
+	}
+	next.Store(&dial)
+	return l, next
+}
+
+func TestASilentBuildKitIsConnectedToAgainOnceItsNetworkIsBack(t *testing.T) {
+	t.Parallel()
+	d := oneWorker()
+	l, next := unreached(t, d)
+	if !l.Silent() {
+		t.Error("it is not silent")
+	}
+	dial := *next.Load()
+	tries := 0
+	away := Dialer(func(ctx context.Context) (net.Conn, error) {
+		if tries++; tries == 1 {
+			return nil, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}
+		}
+		return dial(ctx)
+	})
+	next.Store(&away)
+	if err := l.Return(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked := d.asked.Load()
+	if _, err := l.Client.ControlClient().Info(t.Context(), &controlapi.InfoRequest{}); err != nil || d.asked.Load() != asked+1 || l.Silent() {
+		t.Errorf("it does not answer: %v", err)
+	}
+}
+
+func TestASilentBuildKitThatHasStoppedIsTriedOnce(t *testing.T) {
+	t.Parallel()
+	l, next := unreached(t, oneWorker())
+	l.line.opt.Timeout = 50 * time.Millisecond
+	tries := 0
+	wedged := Dialer(func(context.Context) (net.Conn, error) {
+		tries++
+		c, other := net.Pipe()
+		t.Cleanup(func() { _ = other.Close() })
+		go func() { _, _ = io.Copy(io.Discard, other) }()
+		return c, nil
+	})
+	next.Store(&wedged)
+	if err := l.Return(t.Context()); err == nil || !strings.Contains(err.Error(), "did not answer within 50ms") || tries != 1 {
+		t.Errorf("got %v after %d tries", err, tries)
+	}
+}
+
+func TestANetworkIsWaitedForUntilTheContextEnds(t *testing.T) {
+	t.Parallel()
+	l, next := unreached(t, oneWorker())
+	away := Dialer(func(context.Context) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH}
+	})
+	next.Store(&away)
+	ended := errors.New("ended")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, ended)
+	defer cancel()
+	if err := l.Return(ctx); !errors.Is(err, ended) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAClosedConnectionDoesNotReturn(t *testing.T) {
+	t.Parallel()
+	l := opened(t, dialer("unix", serve(t, oneWorker())), patient)
+	if err := l.Return(t.Context()); err == nil {
+		t.Error("it returned")
 	}
 }

@@ -11,21 +11,23 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// fewerTrips returns options of BuildKit's client that spare round trips in which nothing new is learned.
-func fewerTrips() []bkclient.ClientOpt {
-	return []bkclient.ClientOpt{
-		bkclient.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(new(told).again)),
-		bkclient.WithGRPCDialOption(grpc.WithChainStreamInterceptor(leaving)),
-	}
-}
-
-// told repeats BuildKit's first answer about its workers. BuildKit's client asks for them again before each build, and only tells the build
-// function their IDs and platforms.
-type told struct {
+// trips spares round trips in which nothing new is learned.
+type trips struct {
+	conn    atomic.Pointer[grpc.ClientConn] // of the client, from its first call on
 	workers atomic.Pointer[controlapi.ListWorkersResponse]
 }
 
-func (t *told) again(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+// fewer returns options of BuildKit's client.
+func (t *trips) fewer() []bkclient.ClientOpt {
+	return []bkclient.ClientOpt{
+		bkclient.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(t.once)), bkclient.WithGRPCDialOption(grpc.WithChainStreamInterceptor(leaving)),
+	}
+}
+
+// once repeats BuildKit's first answer about its workers. BuildKit's client asks for them again before each build, and only tells the build
+// function their IDs and platforms.
+func (t *trips) once(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	t.conn.Store(conn)
 	workers, ok := reply.(*controlapi.ListWorkersResponse)
 	if !ok {
 		return call(ctx, method, req, reply, conn, opts...)

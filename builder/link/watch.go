@@ -16,8 +16,9 @@ type pace struct {
 	patience int // ticks that the answer may take
 }
 
-// patient has limits that a machine under load can keep.
-var patient = pace{tick: time.Second, quiet: 5, patience: 20} //nolint:gochecknoglobals // a constant
+// patient has limits that a machine under load can keep. A BuildKit that has stopped is known as such within 30 seconds, those of another
+// connection (see Link.Return) among them.
+var patient = pace{tick: time.Second, quiet: 3, patience: 20} //nolint:gochecknoglobals // a constant
 
 // watch ends the connection when BuildKit has stopped answering. A BuildKit that sends anything is alive.
 func (l *Link) watch(ctx context.Context, p pace) {

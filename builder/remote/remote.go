@@ -91,6 +91,7 @@ func connect(ctx context.Context, e builder.Endpoint, want builder.Spec) (*build
 		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: true, HostChosen: chosen, Client: l.Client,
 		Near: builder.IsSocket(e.Address), Again: l.Again, Disconnect: l.Close,
 	}
+	n.Return = l
 	n.Lost = func(ctx context.Context) error { return fmt.Errorf("%s: %w", shown(e.Address), l.Why(ctx)) }
 	if e.Options[optLoad] == "true" {
 		n.Warnings = append(n.Warnings, fmt.Sprintf("driver option %s=true of %s has no effect: a build loads its result on request only", optLoad, e.Name()))

@@ -17,7 +17,11 @@ import (
 // Explained returns the error of work on a connection. If the connection broke, the error says why the builder went away.
 func (c *Connection) Explained(ctx context.Context, err error) error {
 	if _, lost := errors.AsType[*failure.LostNodeError](err); lost {
-		return &Hinted{Err: err, Hint: "run the build again when the node answers, or let other nodes take over with --fallback emulate"}
+		hint := "run the build again when the node answers: its cache has the finished steps"
+		if len(c.Env.NodeNames) > 1 {
+			hint = "run the build again when the node answers, or let other nodes take over with --fallback emulate"
+		}
+		return &Hinted{Err: err, Hint: hint}
 	}
 	if !brokenConnection(err) || ctx.Err() != nil {
 		return err

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/client"
@@ -23,6 +25,23 @@ type watch struct {
 // newWatch uses limits that a machine under load can keep.
 func newWatch(api client.APIClient) watch {
 	return watch{api: api, quiet: 5 * time.Second, patience: 15 * time.Second}
+}
+
+// awayWithin is how long a machine may take to accept a connection.
+const awayWithin = 3 * time.Second
+
+// Away reports whether the engine's machine gives no answer to an attempt to connect. An engine that has stopped still gets connections, and a
+// machine without an engine refuses them. Only engines that are reached by TCP can be away.
+func (e *Engine) Away() bool {
+	scheme, address, _ := strings.Cut(e.Host(), "://")
+	if scheme != "tcp" && scheme != "http" {
+		return false
+	}
+	c, err := net.DialTimeout("tcp", address, awayWithin)
+	if err == nil {
+		_ = c.Close() // it has shown that there is a machine
+	}
+	return err != nil && !errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // attend returns a context for a call. It ends, with an [ErrUnreachable] as its cause, when the engine has stopped answering. The

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -104,7 +105,7 @@ func drained(answer io.ReadCloser, err error) error {
 }
 
 func TestEveryWayToWaitForAnEngineIsTested(t *testing.T) {
-	others := []string{"Host", "Near", "Answers", "Info", "Origins", "RecordLeftovers", "Temporary"} // make no request, or have a limit of their own, or begin with a call that has
+	others := []string{"Host", "Near", "Answers", "Info", "Origins", "RecordLeftovers", "Temporary", "Away"} // make no request, or have a limit of their own, or begin with a call that has
 	for i := range reflect.TypeFor[*engine.Engine]().NumMethod() {
 		name := reflect.TypeFor[*engine.Engine]().Method(i).Name
 		if waits[name] == nil && creations[name] == nil && !slices.Contains(others, name) {
@@ -189,5 +190,36 @@ func TestAnEngineThatAnswersMayTakeItsTime(t *testing.T) {
 	}), 10*time.Millisecond, time.Minute)
 	if id, err := e.ImageID(t.Context(), "x"); err != nil || id != "sha256:1" {
 		t.Errorf("got %q, %v after %d pings", id, err, pings.Load())
+	}
+}
+
+func TestAnEngineIsAwayIfNothingAnswersAtItsAddress(t *testing.T) {
+	api := func(host string) client.APIClient {
+		c, err := client.New(client.WithHost(host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "tcp://" + l.Addr().String()
+	if engine.At(address, api(address)).Away() {
+		t.Error("an engine that accepts connections is away")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if engine.At(address, api(address)).Away() {
+		t.Error("an engine whose machine refuses connections is away")
+	}
+	if engine.At("unix:///nowhere", api("unix:///nowhere")).Away() {
+		t.Error("an engine of this machine is away")
+	}
+	const nowhere = "tcp://255.255.255.255:1" // no route leads there
+	if !engine.At(nowhere, api(nowhere)).Away() {
+		t.Error("an engine without a route to it is not away")
 	}
 }

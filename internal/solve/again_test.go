@@ -38,8 +38,9 @@ func TestWhatIsDoneAgainAndWhatOfItMeets(t *testing.T) {
 		"the build ended as pins were to come":  {afterAttempt, facts{cancelled: true, unpinned: true, failed: true, relocated: never}, ""},
 		"what counts at the barrier is over":    {afterAttempt, facts{otherSources: true, sharedMounts: true, unpushed: true, relocated: never}, ""},
 		"what counts at the end is not yet due": {atBarrier, facts{unpinned: true, failed: true, limit: 1, relocated: never}, ""},
-		"a node that is lost":                   {afterAttempt, facts{failed: true, lost: true, elsewhere: yes, limit: 5, relocated: never}, moveOn},
-		"and that no other one replaces":        {afterAttempt, facts{failed: true, lost: true, elsewhere: no, limit: 5, relocated: never}, ""},
+		"a node that is lost":                   {afterAttempt, facts{failed: true, lost: true, elsewhere: yes, returned: never, limit: 5, relocated: never}, moveOn},
+		"and that no other one replaces":        {afterAttempt, facts{failed: true, lost: true, elsewhere: no, returned: no, limit: 5, relocated: never}, ""},
+		"and that returns":                      {afterAttempt, facts{failed: true, lost: true, elsewhere: no, returned: yes, relocated: never}, goOn},
 		"and the build has ended":               {afterAttempt, facts{cancelled: true, failed: true, lost: true, elsewhere: never, relocated: never}, ""},
 		"a failed attempt exports nothing":      {afterExport, facts{unpinned: true, failed: true, limit: 1, relocated: never}, ""},
 	} {

@@ -51,6 +51,7 @@ func (j job) attempts(ctx context.Context, seat *seat) (job, solved) {
 		a, o = j.at(a).triesAfterFallback(ctx, a, o, wrong, seat, log)
 	}
 	j = j.at(a)
+	j.fleet.left(j, o.err)
 	seat.Report(report{err: o.err})
 	return j, solved{outcome: o, on: j.nodeRun, retries: a.before + a.retries, log: log, cross: j.relocationReport(o, log)}
 }
@@ -61,7 +62,11 @@ func (j job) tries(ctx context.Context, a attempt, seat *seat, log *vertexlog.Lo
 	for {
 		j = j.at(a)
 		o = j.once(ctx, a, seat, log)
-		if why, wrong = j.again(ctx, a, o, log); why == "" || why == fallBack {
+		var gone error
+		if why, wrong, gone = j.again(ctx, a, o, log); gone != nil {
+			o.err = gone
+		}
+		if why == "" || why == fallBack {
 			return a, o, why, wrong
 		}
 		next, err := j.next(ctx, a, o, why, wrong)
@@ -90,8 +95,9 @@ func (j job) triesAfterFallback(ctx context.Context, a attempt, first outcome, w
 	return last, o
 }
 
-// again asks [again] about the outcome of an attempt. Nothing is done again if exported files of the job cannot be taken back.
-func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log) (why reason, wrong crosscompile.Fallback) {
+// again asks [again] about the outcome of an attempt. Nothing is done again if exported files of the job cannot be taken back. gone is the
+// error of a node that did not return.
+func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log) (why reason, wrong crosscompile.Fallback, gone error) {
 	if o.err != nil {
 		j.holder.Drop(j.ordinal())
 	}
@@ -100,11 +106,15 @@ func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log
 		relocated: func() bool { wrong = j.fallbackReason(ctx, o, log); return wrong.Why != "" },
 		lost:      isLost(o.err),
 		elsewhere: func() bool { _, err := j.fleet.elsewhere(ctx, j, o.err); return err == nil },
+		returned: func() bool {
+			_, gone = j.fleet.returned(ctx, j, o.err)
+			return gone == nil
+		},
 	})
-	if (why == tryAgain || why == fallBack || why == moveOn) && (ctx.Err() != nil || !j.files.Again(j.index)) {
+	if (why == tryAgain || why == fallBack || why == moveOn || why == goOn) && (ctx.Err() != nil || !j.files.Again(j.index)) {
 		why = ""
 	}
-	return why, wrong
+	return why, wrong, gone
 }
 
 // next returns the attempt that follows an outcome. If there can be none, the error is the job's, and the attempt only says why the job has
@@ -136,9 +146,15 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 			return next, fmt.Errorf("%w (it was to be built again on another node: %w)", o.err, err)
 		}
 		next.fallback = fallback{}
+	case goOn:
+		run, err := j.fleet.returned(ctx, j, o.err)
+		if err != nil {
+			return next, err
+		}
+		next.moved, next.fallback = &job{j.index, j.target, run, j.instead}, fallback{}
 	default: // nothing else changes
 	}
-	if why != moveOn && j.holder.Renew(ctx) != nil {
+	if why != moveOn && why != goOn && j.holder.Renew(ctx) != nil {
 		return next, o.err
 	}
 	if a.decided == nil && o.decided != nil { // the attempt keeps the sources that the barrier decided on

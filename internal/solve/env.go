@@ -16,9 +16,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/onnode"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -71,6 +74,8 @@ type Node struct {
 	Container, ContainerImage, BlobsFolder string
 	// Why returns why the node was lost, as far as its driver knows; nil knows nothing. The error names the node.
 	Why func(context.Context) error
+	// Return connects again after the network was gone; nil cannot.
+	Return Returner
 	// Running counts the builds that run on the node now; nil counts none. It is called only if other nodes are equally good.
 	Running func(context.Context) (int, error)
 }
@@ -81,6 +86,15 @@ func (n Node) lister() *onnode.Node {
 		return nil
 	}
 	return &onnode.Node{Builder: n.Solver, Platform: n.Native()}
+}
+
+// Returner is the connection to a node, as [builder.Returner] has it.
+type Returner interface {
+	// Silent reports whether the connection was given up because nothing arrived any more.
+	Silent() bool
+	// Return connects to the same BuildKit again, for all that use the node. It tries for as long as ctx lasts if the network cannot be reached,
+	// and only once otherwise.
+	Return(context.Context) error
 }
 
 // Progress receives the events of a build. Its methods are called from several goroutines, and must not block for long.
@@ -220,4 +234,18 @@ func (p *phase) tell(completed *time.Time, failed string) {
 		}}
 	}
 	p.progress.Status(platform.Platform{}, status)
+}
+
+// task has the fixed inputs of a build: nothing in it changes.
+type task struct {
+	req     Request
+	env     Env
+	targets []platform.Platform // in canonical order
+	files   *sink.StagedFiles
+	testers map[*engine.Engine]*imagetest.Tester // nil if nothing is tested
+}
+
+// dispensable reports whether the result can do without the platform, which failed with err.
+func (w task) dispensable(i int, err error) bool {
+	return w.req.optional(w.targets[i]) && failure.IsPlatformFailure(err)
 }

@@ -45,8 +45,17 @@ type nodeRun struct {
 	steps   *vertexlog.Log // of all solves of the node, without output
 	fleet   *fleet
 	grants  *grants.Grants // nil if the builder has no other node
-	// up ends when the node is lost; nil if there is no other node: the build ends then.
+	// up ends when the node is lost; nil if there is no other node, and this one does not return: the build ends then.
 	up context.Context //nolint:containedctx // of the node, for all its solves
+	// next is the run that goes on when the node has returned.
+	next *returning
+}
+
+// returning is the return of a node that could not be reached for a while, once for all of its jobs.
+type returning struct {
+	once sync.Once
+	run  *nodeRun
+	err  error
 }
 
 // openJobs gives the targets to nodes, and serves the build context to the nodes that have some, until stop is called. If the context
@@ -246,13 +255,14 @@ type fleet struct {
 	all   []plan.Candidate
 	runs  []*nodeRun // by node: nil if it has had no job yet
 	turns map[string]limits
-	moved []*nodeRun // of jobs that were moved
+	moved []*nodeRun   // of jobs that were moved, or went on when their node had returned
+	ended map[int]bool // the jobs that have ended, by index, and whether they have an image
 	stops []func()
 }
 
 func newFleet(ctx context.Context, cancel context.CancelCauseFunc, t task, all []plan.Candidate, probes []probe) *fleet {
 	return &fleet{
-		task: t, ctx: ctx, cancel: cancel, all: all, probes: probes, runs: make([]*nodeRun, len(t.env.Nodes)), turns: map[string]limits{},
+		task: t, ctx: ctx, cancel: cancel, all: all, probes: probes, runs: make([]*nodeRun, len(t.env.Nodes)), turns: map[string]limits{}, ended: map[int]bool{},
 		building: func(r *nodeRun) *nodeRun { return r },
 	}
 }
@@ -270,7 +280,7 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 		return f.runs[k], nil
 	}
 	n := f.env.Nodes[k]
-	r := &nodeRun{task: f.task, node: n, probe: f.probes[k], fleet: f, ahead: &sync.Once{}}
+	r := &nodeRun{task: f.task, node: n, probe: f.probes[k], fleet: f, ahead: &sync.Once{}, next: &returning{}}
 	r.req.ExtraHosts = f.req.hostsOn(n)
 	if f.env.several() {
 		r.req.Cache = f.req.Cache.OnNode(n.Name, f.env.NodeNames)
@@ -281,9 +291,18 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 		}
 	}
 	if len(f.env.Nodes) > 1 {
-		up, lost := context.WithCancelCause(context.WithoutCancel(f.ctx))
 		r.grants = grants.New(f.req.Source.Remote())
-		r.up, broken = up, func(err error) { lost(cmp.Or(err, errConnection)) }
+	}
+	if len(f.env.Nodes) > 1 || n.Return != nil {
+		up, lost := context.WithCancelCause(context.WithoutCancel(f.ctx))
+		ends := broken
+		r.up, broken = up, func(err error) {
+			if len(f.env.Nodes) == 1 && !n.Return.Silent() {
+				ends(err)
+				return
+			}
+			lost(cmp.Or(err, errConnection))
+		}
 		f.stops = append(f.stops, func() { lost(nil) })
 	}
 	session, end, err := f.req.Source.Serve(f.ctx, broken, n.Solver, source.ServeOptions{

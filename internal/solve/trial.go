@@ -58,7 +58,9 @@ func (j job) once(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log
 	t.out.made = t.out.err == nil
 	t.out.seconds = a.spent + time.Since(t.out.began).Seconds()
 	if t.out.made {
-		t.out.examined, t.out.err = t.check(ctx)
+		if t.out.examined, t.out.err = t.check(ctx); failure.Disconnected(t.out.err) {
+			t.out.err = j.lost(ctx, t.out.err)
+		}
 	}
 	return t.out
 }
