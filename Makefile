@@ -3,7 +3,8 @@
 VERSION ?= $(shell git describe --tags --match 'v*' --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 PLUGINS ?= $(or $(DOCKER_CONFIG),$(HOME)/.docker)/cli-plugins
-GOBUILD  = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)"
+# grpcnotrace leaves out golang.org/x/net/trace, which nothing here uses: 1 MiB less in memory.
+GOBUILD  = CGO_ENABLED=0 go build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)"
 MAIN     = ./cmd/docker-multiarch
 E2E      = MULTIARCH_E2E_REQUIRED=1 e2e/env/with.sh
 CROSS    = $(foreach os,linux darwin windows,$(foreach arch,amd64 arm64,$(os)/$(arch)))

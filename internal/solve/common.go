@@ -49,7 +49,7 @@ func commons(jobs []job) (all []*common) {
 	return slices.DeleteFunc(all, func(c *common) bool { return len(c.platforms) == 1 })
 }
 
-// readInCommon returns the job's part of a common reading; ok is false if it must read alone.
+// readInCommon returns the job's part of a common reading, without a result; ok is false if the job must read alone.
 func (j job) readInCommon(ctx context.Context, gw gateway.Client) (got reading, ok bool) {
 	i := slices.IndexFunc(j.commons, func(c *common) bool { return platform.Contains(c.platforms, j.target) })
 	if i < 0 {
@@ -65,11 +65,8 @@ func (j job) readInCommon(ctx context.Context, gw gateway.Client) (got reading, 
 	case <-ctx.Done():
 		return reading{}, false
 	}
-	if got, ok = c.values[platform.Format(j.target)]; !ok {
-		return reading{}, false
-	}
-	got, err := got.in(ctx, gw)
-	return got, err == nil
+	got, ok = c.values[platform.Format(j.target)]
+	return got, ok
 }
 
 // passWarnings gives the warnings of the job's solve to the platforms that it has read for.
@@ -180,6 +177,28 @@ func trimPlatforms(def *llb.Definition) {
 			meta.ProgressGroup.Name, _ = buildkitmsg.TrimPlatform(meta.ProgressGroup.Name)
 		}
 		def.Metadata[d] = meta
+	}
+}
+
+// opening gives a common reading its result in a job's own solve, while the job waits for something else. wait returns the reading with it.
+func (r reading) opening(ctx context.Context, gw gateway.Client) (wait func() (reading, error)) {
+	if r.result != nil {
+		return func() (reading, error) { return r, nil }
+	}
+	var opened reading
+	failed := make(chan error, 1)
+	go func() {
+		var err error
+		opened, err = r.in(ctx, gw)
+		failed <- err
+	}()
+	return func() (reading, error) {
+		select {
+		case err := <-failed:
+			return opened, err
+		case <-ctx.Done():
+			return r, context.Cause(ctx)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // reading is one platform's Dockerfile, solved lazily: nothing has been executed, and BuildKit has received only the files of the context
 // that the frontend itself reads.
 type reading struct {
-	result *gateway.Result
+	result *gateway.Result // nil for a common reading, until the job has opened it
 	// metadata are those that the frontend has given the result, of which only some are read here.
 	metadata map[string][]byte
 	graph    graph.Graph

@@ -128,6 +128,7 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 	}
 	got := t.out.got
 	t.noteOpaque(t.seat, got)
+	opened := got.opening(ctx, gw)
 	t.seat.Report(report{graph: got.graph, base: got.base.Platform, def: got.def, gw: gw, on: &t.job})
 	decided, err := t.seat.Await(ctx)
 	if err != nil {
@@ -145,6 +146,9 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 			return nil, err
 		}
 	default: // the graph that was read is the one that is built
+		if t.out.got, err = opened(); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.adapt(ctx, gw); err != nil {
 		return nil, err
