@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -139,7 +140,9 @@ func TestALoadThatFailsOrIsKilledLeavesNothingOnTheEngine(t *testing.T) {
 	onEachEngineAlone(t, func(s *story) {
 		s.farEngine()
 		images := func() string {
-			return s.mustDocker("image", "ls", "--all", "--no-trunc", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Digest}} {{.ID}}")
+			lines := strings.Split(s.mustDocker("image", "ls", "--all", "--no-trunc", "--digests", "--format", "{{.Repository}}:{{.Tag}} {{.Digest}} {{.ID}}"), "\n")
+			slices.Sort(lines) // the engine's order changes
+			return strings.Join(lines, "\n")
 		}
 		s.mustBuild("--platform", "linux/amd64", "-o", "type=cacheonly", "--verify=off", s.bigForTwo()) // makes the builder
 		faults, host := s.front()
