@@ -25,6 +25,8 @@
 //
 // Several nodes are two bare BuildKits that no engine has started, and on which ours and the peer build in turn.
 //
+// A far node is one more, behind a proxy of 100 ms each way and 20 MB/s.
+//
 // A proxy in front of the registry counts the requests to it and the bytes of uploads.
 //
 // Memory is the peak resident size of the plugin called directly: through the Docker CLI the larger of the two processes would be

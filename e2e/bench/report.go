@@ -67,6 +67,10 @@ const (
 	nodesFilesLimit   = 0.8
 	nodesMemoryLimit  = 0.6
 
+	farNothingLimit = 1.3
+	farPlanLimit    = 2000 // ms
+	farInspectLimit = 1000 // ms
+
 	clusterFirstLimit = 0.25
 	clusterWarmLimit  = 0.7
 	clusterTwoLimit   = 0.5
@@ -118,6 +122,12 @@ func verdicts(results []result) []verdict {
 			absolute(r.Name+", ms more than with --cross=off", r.Median[ours]-r.Median[unchecked], crossNothingLimit)
 		case r.Name == "memory: "+verifyLarge:
 			absolute(r.Name, r.Median[ours], verifyMemoryLimit)
+		case r.Name == farNothing:
+			add(r, peer, farNothingLimit)
+		case r.Name == farPlan:
+			absolute(r.Name+", ms", r.Median[ours], farPlanLimit)
+		case r.Name == farInspect:
+			absolute(r.Name+", ms", r.Median[ours], farInspectLimit)
 		case r.Name == nodesNothing:
 			add(r, peer, nodesNothingLimit)
 		case r.Name == nodesFiles:

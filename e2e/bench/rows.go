@@ -70,6 +70,11 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	distant, err := w.distant(ctx, cases[0])
+	if err != nil {
+		return nil, err
+	}
+	nodes = append(nodes, distant...)
 	pods, err := w.cluster(ctx, cases[3])
 	if err != nil {
 		return nil, err
