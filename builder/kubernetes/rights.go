@@ -8,20 +8,16 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/objects"
 )
 
 // right is something that this driver does in a namespace. kubectl looks at what it deletes and waits for.
 type right struct{ group, resource, subresource, verbs string }
 
 // rights are those that suffice; docs/kubernetes.md has them as a Role.
-func rights(opt objects.Options) []right {
-	workloads := "deployments"
-	if opt.Storage() != "" {
-		workloads = "statefulsets"
-	}
+func rights() []right {
 	return []right{
-		{"apps", workloads, "", "get list watch create patch delete"},
+		{"apps", "deployments", "", "get list watch create patch delete"},
+		{"apps", "statefulsets", "", "get list watch create patch delete"},
 		{"", "configmaps", "", "get list watch create patch delete"},
 		{"", "secrets", "", "get list watch create patch delete"},
 		{"", "persistentvolumeclaims", "", "get list watch delete"},
@@ -46,7 +42,7 @@ func Examine(ctx context.Context, e builder.Endpoint) (x Examination) {
 	if err != nil {
 		return Examination{Err: err}
 	}
-	if x.Missing, x.Err = n.missing(ctx, rights(n.opt)); x.Err != nil {
+	if x.Missing, x.Err = n.missing(ctx, rights()); x.Err != nil {
 		return x
 	}
 	planned, err := Plan(ctx, e)

@@ -31,7 +31,7 @@ func TestMissingRightsAreNamed(t *testing.T) {
 		})
 	})
 	x := Examine(t.Context(), farm(nil))
-	want := []string{"patch deployments", "patch configmaps", "patch secrets", "get pods/exec", "create pods/exec"}
+	want := []string{"patch deployments", "patch statefulsets", "patch configmaps", "patch secrets", "get pods/exec", "create pods/exec"}
 	if x.Err != nil || x.NodesErr != nil || !slices.Equal(x.Missing, want) || !slices.Equal(x.Machines, []string{"b1"}) {
 		t.Errorf("got %+v", x)
 	}

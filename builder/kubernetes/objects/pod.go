@@ -37,9 +37,6 @@ func (o Options) Image() string {
 	return defaultImage
 }
 
-// Storage is the size of the volume of each pod; "" without one.
-func (o Options) Storage() string { return o.storage }
-
 // podAnnotations ask the programs that remove machines from a cluster to leave the pods where they are: a build does not survive a move.
 func (c composer) podAnnotations() map[string]string {
 	keep := map[string]string{}
