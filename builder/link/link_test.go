@@ -291,7 +291,7 @@ func TestNobodyWaitsForTheEndOfASessionThatIsLeft(t *testing.T) {
 	if err := conn.Close(); err != nil { // the server does not end it
 		t.Error(err)
 	}
-	if err := <-read; err != io.EOF {
+	if err := <-read; !errors.Is(err, io.EOF) {
 		t.Errorf("a reader got %v", err)
 	}
 }

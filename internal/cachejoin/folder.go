@@ -58,8 +58,8 @@ func (f Folder) NewStage(ctx context.Context) (dir string, remove func(), err er
 		return "", nil, errors.Join(err, release())
 	}
 	if now, _, err := (Target{Place: f}).read(ctx); err == nil { // otherwise everything is sent
-		for _, d := range now.listing.blobs {
-			f.layout().Lend(dir, d)
+		for _, d := range now.blobs {
+			f.layout().Lend(ctx, dir, d)
 		}
 	}
 	return dir, func() {

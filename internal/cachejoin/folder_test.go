@@ -115,7 +115,7 @@ func (p *place) has(nodes string, steps ...string) {
 		want = append(want, digest.FromString(step))
 	}
 	slices.Sort(want)
-	if layers := slices.Sorted(maps.Keys(now.listing.blobs)); !slices.Equal(layers, want) {
+	if layers := slices.Sorted(maps.Keys(now.blobs)); !slices.Equal(layers, want) {
 		p.t.Errorf("layers %v, want those of %v", layers, steps)
 	}
 	exist, err := now.existing(p.t.Context())

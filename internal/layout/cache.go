@@ -65,11 +65,11 @@ func (f *Folder) Tag(ctx context.Context, tag string, root ocispecs.Descriptor, 
 }
 
 // Lend makes blobs of the folder blobs of another one as well, without a copy. A blob that cannot be lent is left out.
-func (f *Folder) Lend(to string, blobs ...ocispecs.Descriptor) {
+func (f *Folder) Lend(ctx context.Context, to string, blobs ...ocispecs.Descriptor) {
 	for _, desc := range blobs {
-		if there, _ := f.Exists(context.Background(), desc); there {
+		if there, _ := f.Exists(ctx, desc); there {
 			name := filepath.FromSlash(blobPath(desc.Digest))
-			_ = os.MkdirAll(filepath.Dir(filepath.Join(to, name)), 0o755)
+			_ = os.MkdirAll(filepath.Dir(filepath.Join(to, name)), 0o755) //nolint:gosec // as BuildKit's client makes it
 			_ = os.Link(filepath.Join(f.path, name), filepath.Join(to, name))
 		}
 	}
@@ -129,7 +129,7 @@ func (f *Folder) Clean(ctx context.Context) (err error) {
 		}
 		rel, err := filepath.Rel(f.path, name)
 		if err == nil && !needed[filepath.ToSlash(rel)] {
-			err = os.Remove(name)
+			err = os.Remove(name) //nolint:gosec // the folder is the user's own
 		}
 		return err
 	})

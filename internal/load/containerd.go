@@ -61,10 +61,15 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 		s.sends(ctx, req.Root.Digest)
 	}
 	req.Meter.Expect(found.missing(images, out)...)
+	return s.sendContainerd(ctx, req, has, present, out)
+}
+
+// sendContainerd sends an image without the unwanted digests, and without the present ones as long as the engine still has them.
+func (s *Staged) sendContainerd(ctx context.Context, req Request, has hasBlob, present, out map[digest.Digest]bool) error {
 	send := func(out, there map[digest.Digest]bool) error {
 		return sendIndex(ctx, s.engine, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || there[d], there[d] })
 	}
-	err = retried(ctx, len(present) > 0, func(spare bool) error {
+	err := retried(ctx, len(present) > 0, func(spare bool) error {
 		if !spare {
 			return send(out, nil)
 		}

@@ -168,21 +168,21 @@ func (e Env) during(what string, work func() error) error {
 // moving is during for work that moves blobs, which are shown by their bytes.
 func (e Env) moving(what string, work func(*transfer.Meter) error) error {
 	p := phase{progress: e.Progress, name: what, began: time.Now(), meter: &transfer.Meter{}}
-	looking, end := context.WithCancel(context.Background())
+	ended := make(chan struct{})
 	var looks sync.WaitGroup
 	looks.Go(func() {
 		for look := time.NewTicker(noticeable); ; {
 			select {
 			case <-look.C:
 				p.show()
-			case <-looking.Done():
+			case <-ended:
 				look.Stop()
 				return
 			}
 		}
 	})
 	err := work(p.meter)
-	end()
+	close(ended)
 	looks.Wait()
 	p.end(err)
 	return err

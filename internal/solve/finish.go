@@ -20,7 +20,10 @@ func finish(ctx context.Context, t task, rep Report, children []index.Child) (Re
 		return rep, err
 	}
 	rep.Target, result.Native = result.Index.Descriptor, t.env.Nodes[0].Native()
-	env := sink.Env{Registry: t.env.Registry, Engine: t.env.Engine, Stdout: t.env.Stdout, Note: t.env.Progress.Note, During: t.env.during, Moving: t.env.moving, Beside: t.env.beside}
+	env := sink.Env{
+		Registry: t.env.Registry, Engine: t.env.Engine, Stdout: t.env.Stdout,
+		Note: t.env.Progress.Note, During: t.env.during, Moving: t.env.moving, Beside: t.env.beside,
+	}
 	done, err := sink.Deliver(ctx, t.req.Sinks(env, t.files, result))
 	rep.Tags, rep.ByDigest, rep.Loaded, rep.Written = done.Tags, done.ByDigest, done.Loaded, done.Written
 	return rep, err

@@ -47,7 +47,8 @@ func blob(text string) ocispecs.Descriptor {
 
 func read(t *testing.T, from interface {
 	Fetch(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
-}, text string) error {
+}, text string,
+) error {
 	t.Helper()
 	r, err := from.Fetch(t.Context(), blob(text))
 	if err != nil {
