@@ -66,7 +66,7 @@ func (r *roaming) Return(ctx context.Context) error {
 // roams makes the only node of a build one whose connection breaks in a hook, and which returns as another builder.
 func (w *harness) roams(silent bool) (*roaming, *buildkittest.Builder) {
 	after := buildkittest.New(w.t)
-	after.Platforms = w.Builder.Platforms
+	after.Platforms = w.Platforms
 	r := &roaming{now: w.Builder, silent: silent, again: func(context.Context) (*buildkittest.Builder, error) { return after, nil }}
 	n := &w.env.Nodes[0]
 	n.Solver, n.Blobs, n.Layers, n.Return = r, r, r, r
@@ -107,7 +107,7 @@ func TestABuildGoesOnAtANodeThatIsReachedAgain(t *testing.T) {
 func TestANodeThatDoesNotReturnIsNamedWithTheReason(t *testing.T) {
 	w := newHarness(t, runsForTheTarget)
 	r, _ := w.roams(true)
-	w.Builder.Run = dies(w.Builder)
+	w.Run = dies(w.Builder)
 	tries := 0
 	r.again = func(context.Context) (*buildkittest.Builder, error) {
 		tries++
@@ -125,7 +125,7 @@ func TestANodeThatDoesNotReturnIsNamedWithTheReason(t *testing.T) {
 func TestAConnectionThatWasClosedIsNotMadeAgain(t *testing.T) {
 	w := newHarness(t, runsForTheTarget)
 	r, _ := w.roams(false)
-	w.Builder.Run = dies(w.Builder)
+	w.Run = dies(w.Builder)
 	r.again = func(context.Context) (*buildkittest.Builder, error) {
 		t.Error("it was made again")
 		return nil, errors.New("closed")
@@ -138,7 +138,7 @@ func TestAConnectionThatWasClosedIsNotMadeAgain(t *testing.T) {
 func TestABuildThatIsCancelledDoesNotWaitForItsNode(t *testing.T) {
 	w := newHarness(t, runsForTheTarget)
 	r, _ := w.roams(true)
-	w.Builder.Run = dies(w.Builder)
+	w.Run = dies(w.Builder)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := errors.New("interrupted")
 	r.again = func(ctx context.Context) (*buildkittest.Builder, error) {
