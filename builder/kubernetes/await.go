@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ const (
 	settled = 700 * time.Millisecond
 	// logLines is how much of the log of a container that has crashed is shown.
 	logLines = 10
+	// logRead is how much of it is read.
+	logRead = 300
 )
 
 // NotReadyError means that pods do not get ready.
@@ -154,9 +157,27 @@ func (r *reconciler) await(ctx context.Context, podHash string) ([]pod, error) {
 func (r *reconciler) notReady(ctx context.Context, o obstacle, waited time.Duration) error {
 	e := &NotReadyError{obstacle: o, Patient: r.opt.Patient, Waited: waited}
 	if o.Crashed != "" {
-		e.Log = r.Logs(ctx, o.Object, o.Crashed, logLines, o.Again)
+		e.Log = excerpt(r.Logs(ctx, o.Object, o.Crashed, logRead, o.Again))
 	}
 	return e
+}
+
+// complaint is a line of a log that may say why a program has ended.
+var complaint = regexp.MustCompile(`(?i)\b(error|incorrect usage|fatal|panic)\b`)
+
+// excerpt returns the end of a log, after its last complaint if that is further above: a program may print all of its flags after it.
+func excerpt(log string) string {
+	lines := strings.Split(log, "\n")
+	end := lines[max(0, len(lines)-logLines):]
+	if slices.ContainsFunc(end, complaint.MatchString) {
+		return strings.Join(end, "\n")
+	}
+	for _, line := range slices.Backward(lines) {
+		if complaint.MatchString(line) {
+			return strings.Join(append([]string{line, "…"}, end...), "\n")
+		}
+	}
+	return strings.Join(end, "\n")
 }
 
 // watchPods sends what becomes of the pods until ctx ends.

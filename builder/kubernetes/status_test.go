@@ -158,3 +158,17 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestAnExcerptOfALogHasItsComplaint(t *testing.T) {
+	t.Parallel()
+	help := strings.Repeat("--flag  enables an option\n", 30) + "--version"
+	if got := excerpt("Incorrect Usage. flag provided but not defined: -x\n" + help); !strings.HasPrefix(got, "Incorrect Usage. flag provided but not defined: -x\n…\n--flag") {
+		t.Errorf("got %s", got)
+	}
+	if got := excerpt(help + "\nerror: no space"); strings.Count(got, "\n") != logLines-1 || !strings.HasSuffix(got, "error: no space") {
+		t.Errorf("got %s", got)
+	}
+	if got := excerpt("one\ntwo"); got != "one\ntwo" {
+		t.Errorf("got %s", got)
+	}
+}
