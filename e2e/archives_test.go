@@ -5,6 +5,7 @@ package e2e
 import (
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -54,6 +55,29 @@ func TestALoadedArchiveRunsOnEveryPlatform(t *testing.T) {
 		if s.containerdStore() {
 			s.equal("the engine's digest", s.mustDocker("image", "inspect", "--format", "{{.Id}}", name), digest)
 		}
+	})
+}
+
+// BuildKit removes a layer with rewritten timestamps when it next cleans up after the export, which a platform that takes long gives it the
+// time for.
+func TestRewrittenLayersOutlastTheBuildersCleanUp(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		s.ownBuilder()
+		s.mustDocker("multiarch", "builder", "create", "--name", s.builder, "--driver-opt", "network=host")
+		dir := s.dockerfile("FROM $BASE", "ARG TARGETARCH", "RUN echo "+random()+" >/random; [ $TARGETARCH = amd64 ] || sleep 20")
+		p := s.start(call{
+			args: s.buildArgs("--progress", "plain", "--platform", "linux/amd64,linux/arm64", "-o", "type=oci,rewrite-timestamp=true,dest=app.tar", dir),
+			env:  []string{"SOURCE_DATE_EPOCH=1700000000"},
+		})
+		s.eventually("the export of linux/amd64", func() bool {
+			export := regexp.MustCompile(`linux/amd64 +\| (#\d+) exporting to oci image format`).FindStringSubmatch(p.err.String())
+			return export != nil && strings.Contains(p.err.String(), export[1]+" DONE")
+		})
+		s.mustDocker("multiarch", "builder", "prune", "-a", "-f", "--builder", s.builder)
+		if r := p.wait(); r.code != 0 {
+			s.Fatal(r.err)
+		}
+		s.mustDocker("multiarch", "verify", "app.tar")
 	})
 }
 

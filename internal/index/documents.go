@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
+	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/errdefs"
 	"github.com/moby/buildkit/util/contentutil"
 	"github.com/opencontainers/go-digest"
@@ -15,14 +16,24 @@ import (
 )
 
 // Documents is a content store that keeps the documents of an exported image in memory (index, manifests, configurations, attestations). It
-// reports layers as already present, so that BuildKit does not send them: they are read from the builder on demand.
+// reports layers as already present, so that BuildKit does not send them: they are read from the builder on demand. If it was made with a
+// folder, it takes them instead, and keeps them there.
 //
 // BuildKit copies an image to its client blob by blob, and names each write by the kind of blob ("layer-sha256:…": MakeRefKey in
 // containerd's core/remotes/handlers.go).
-type Documents struct{ contentutil.Buffer }
+type Documents struct {
+	contentutil.Buffer
+	layers content.Store // nil if layers stay with the builder
+}
 
 // NewDocuments returns an empty store.
-func NewDocuments() *Documents { return &Documents{contentutil.NewBuffer()} }
+func NewDocuments() *Documents { return &Documents{Buffer: contentutil.NewBuffer()} }
+
+// NewDocumentsWithLayers returns an empty store that keeps layers in a folder of its own. The caller removes the folder.
+func NewDocumentsWithLayers(dir string) (*Documents, error) {
+	layers, err := contentlocal.NewStore(dir)
+	return &Documents{contentutil.NewBuffer(), layers}, err
+}
 
 // Writer implements content.Ingester.
 func (d *Documents) Writer(ctx context.Context, opts ...content.WriterOpt) (content.Writer, error) {
@@ -32,13 +43,25 @@ func (d *Documents) Writer(ctx context.Context, opts ...content.WriterOpt) (cont
 			return nil, err
 		}
 	}
-	if strings.HasPrefix(o.Ref, "layer-") {
+	switch layer := strings.HasPrefix(o.Ref, "layer-"); {
+	case layer && d.layers == nil:
 		return nil, fmt.Errorf("%s: %w", o.Desc.Digest, errdefs.ErrAlreadyExists)
+	case layer:
+		return d.layers.Writer(ctx, opts...)
 	}
 	return d.Buffer.Writer(ctx, opts...)
 }
 
-// Fetch opens a document. It implements oras-go's content.Fetcher.
+// ReaderAt implements content.Provider.
+func (d *Documents) ReaderAt(ctx context.Context, desc ocispecs.Descriptor) (content.ReaderAt, error) {
+	r, err := d.Buffer.ReaderAt(ctx, desc)
+	if err != nil && d.layers != nil {
+		return d.layers.ReaderAt(ctx, desc)
+	}
+	return r, err
+}
+
+// Fetch opens a document, or a layer that was taken. It implements oras-go's content.Fetcher.
 func (d *Documents) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	r, err := d.ReaderAt(ctx, desc)
 	if err != nil {

@@ -3,10 +3,13 @@ package sink
 import (
 	"cmp"
 	"encoding/csv"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/transfer"
@@ -52,6 +55,26 @@ func (d Delivery) MakesImages() bool { return d.Pushes() || d.captures() }
 // captures reports whether the manifests are transferred to this machine. They can be read from a registry, unless the builder must not
 // push them: BuildKit pushes attestations before the images they describe, which some registries refuse, so the client pushes those.
 func (d Delivery) captures() bool { return d.Outputs.HaveImages() || d.Attested() && d.Pushes() }
+
+// NewDocuments returns a store for the documents of an image, and for its layers if they are taken, in a new folder in dir.
+func (d Delivery) NewDocuments(dir string) (*index.Documents, error) {
+	if !d.TakesLayers() {
+		return index.NewDocuments(), nil
+	}
+	dir, err := os.MkdirTemp(dir, "layers-")
+	if err != nil {
+		return nil, err
+	}
+	return index.NewDocumentsWithLayers(dir)
+}
+
+// TakesLayers reports whether the layers are transferred to this machine with the export, and not when an output needs them. BuildKit keeps
+// layers with rewritten timestamps for the export only: no step of its cache has them (exporter/containerimage/writer.go), and it removes
+// them at any time after that.
+func (d Delivery) TakesLayers() bool {
+	rewritten, _ := strconv.ParseBool(d.Outputs.Attrs[string(exptypes.OptKeyRewriteTimestamp)])
+	return rewritten && d.Outputs.HaveImages()
+}
 
 // defaultScanner is BuildKit's default (frontend/attestations/parse.go).
 const defaultScanner = "docker/buildkit-syft-scanner:stable-1"

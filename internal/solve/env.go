@@ -243,6 +243,7 @@ type task struct {
 	targets []platform.Platform // in canonical order
 	files   *sink.StagedFiles
 	testers map[*engine.Engine]*imagetest.Tester // nil if nothing is tested
+	layers  string                               // the folder of the layers that exports send; "" if they stay on the nodes
 }
 
 // dispensable reports whether the result can do without the platform, which failed with err.

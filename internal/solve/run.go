@@ -8,6 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/inuse"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -31,7 +32,12 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 		return Report{}, err
 	}
 	defer tested()
-	w := task{req, env, targets, files, testers}
+	layers, dropped, err := openLayers(req)
+	if err != nil {
+		return Report{}, err
+	}
+	defer dropped()
+	w := task{req, env, targets, files, testers, layers}
 	results, decided, err := solveAll(solving, cancel, w, preflight)
 	if err != nil {
 		return Report{}, err
@@ -88,6 +94,14 @@ func solveAll(
 		decided.err = exportCaches(ctx, w, results, decided.pins)
 	}
 	return results, decided, nil
+}
+
+// openLayers makes a folder for layers, if exports send them.
+func openLayers(req Request) (dir string, drop func(), err error) {
+	if !req.TakesLayers() {
+		return "", func() {}, nil
+	}
+	return inuse.TempDir()
 }
 
 // openTesters prepares the engines for the tests: those beside the nodes, and that of env for nodes without one. It returns nil if there are

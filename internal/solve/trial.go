@@ -85,7 +85,10 @@ func (t *trial) checkedInImage() bool {
 
 // solved runs the attempt's solve and returns the image that it exports.
 func (t *trial) solved(ctx context.Context) (index.Child, error) {
-	documents := index.NewDocuments()
+	documents, err := t.req.NewDocuments(t.layers)
+	if err != nil {
+		return index.Child{}, err
+	}
 	o := order{
 		pins: t.pins(), exports: func(ctx context.Context) []client.ExportEntry {
 			all := t.exports(ctx, documents)
