@@ -15,18 +15,6 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
-func TestASocketIsNear(t *testing.T) {
-	t.Parallel()
-	for address, want := range map[string]bool{
-		"unix:///run/buildkit/buildkitd.sock": true, "npipe:////./pipe/docker_engine": true,
-		"tcp://127.0.0.1:1234": false, "ssh://localhost": false, "docker-container://bk": false, "kube-pod://bk": false, "": false,
-	} {
-		if got := IsSocket(address); got != want {
-			t.Errorf("%q: %v", address, got)
-		}
-	}
-}
-
 func TestTooOld(t *testing.T) {
 	for have, want := range map[string]bool{
 		"v0.19.9": true, "v0.20.0": false, "v0.33.1": false, "v1.0.0": false, "0.12.0": true, "v0.20.0-rc1": false,

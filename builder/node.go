@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	bkclient "github.com/moby/buildkit/client"
 
@@ -48,11 +47,6 @@ type Node struct {
 	Disconnect func() error
 
 	resumed []*Resumed
-}
-
-// IsSocket reports whether an address is a socket of this machine's file system, or a pipe of Windows.
-func IsSocket(address string) bool {
-	return strings.HasPrefix(address, "unix://") || strings.HasPrefix(address, "npipe://")
 }
 
 // Abilities are what a node can do besides building. An ability is nil where its driver has no way to

@@ -51,7 +51,7 @@ func (n *Node) Client() *bkclient.Client { return n.link.Client }
 
 // near reports whether the engine is reached by a socket of this machine, or runs on this kernel.
 func (n *Node) near() bool {
-	return builder.IsSocket(n.target.eng.Host()) || onThisKernel(n.target.id, n.target.pid)
+	return n.target.eng.Near() || onThisKernel(n.target.id, n.target.pid)
 }
 
 // Run runs a shell script in the node's container, which is privileged and on the engine's kernel, and

@@ -15,6 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/builder/link"
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
 // DriverName is the driver's name for users.
@@ -89,7 +90,7 @@ func connect(ctx context.Context, e builder.Endpoint, want builder.Spec) (*build
 	}
 	n := &builder.Node{
 		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: true, HostChosen: chosen, Client: l.Client,
-		Near: builder.IsSocket(e.Address), Again: l.Again, Disconnect: l.Close,
+		Near: address.IsSocket(e.Address), Again: l.Again, Disconnect: l.Close,
 	}
 	n.Return = l
 	n.Lost = func(ctx context.Context) error { return fmt.Errorf("%s: %w", shown(e.Address), l.Why(ctx)) }

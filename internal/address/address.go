@@ -10,6 +10,11 @@ import (
 	"strings"
 )
 
+// IsSocket reports whether the address of a server is a socket of this machine's file system, or a pipe of Windows.
+func IsSocket(server string) bool {
+	return strings.HasPrefix(server, "unix://") || strings.HasPrefix(server, "npipe://")
+}
+
 // FromHost reads a host as an address, in every spelling that a resolver accepts: those of inet_aton(3), too, in which each part may be
 // decimal, octal or hexadecimal, and the last one fills the rest (2852039166, 0xa9.254.43518). The result is [Plain].
 func FromHost(host string) (netip.Addr, bool) {

@@ -51,3 +51,14 @@ func TestIsLoopbackIsByNameAndAddress(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestIsSocket(t *testing.T) {
+	for text, want := range map[string]bool{
+		"unix:///run/buildkit/buildkitd.sock": true, "npipe:////./pipe/docker_engine": true,
+		"tcp://127.0.0.1:1234": false, "ssh://localhost": false, "docker-container://bk": false, "kube-pod://bk": false, "": false,
+	} {
+		if got := address.IsSocket(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
 // ErrUnreachable is wrapped by every error which means that the engine could not be reached at all, as opposed to an error that
@@ -70,10 +72,7 @@ func (e *Engine) Host() string {
 }
 
 // Near reports whether the engine is reached by a socket of this machine, so that what is sent to it crosses no network.
-func (e *Engine) Near() bool {
-	host := e.Host()
-	return strings.HasPrefix(host, "unix://") || strings.HasPrefix(host, "npipe://")
-}
+func (e *Engine) Near() bool { return address.IsSocket(e.Host()) }
 
 // FullError means that the engine's disk is full.
 type FullError struct{ Err error }
