@@ -15,9 +15,11 @@ import (
 const (
 	nodesNothing = "2 nodes, 2 platforms, nothing to rebuild"
 	nodesFiles   = "2 nodes, 20,000 files, nothing to rebuild"
+	nodesCached  = "2 fresh nodes, all steps from the cache in a registry"
 
-	nodesBuilder = "docker-multiarch-bench-nodes"
-	farBuilder   = "docker-multiarch-bench-far"
+	bothPlatforms = "linux/amd64,linux/arm64"
+	nodesBuilder  = "docker-multiarch-bench-nodes"
+	farBuilder    = "docker-multiarch-bench-far"
 )
 
 // nodes returns the rows about two nodes. small and many are contexts of the other rows.
@@ -56,7 +58,46 @@ func (w *world) nodes(ctx context.Context, small, many scenario) ([]row, error) 
 		}
 	}
 	far, err := w.farNode(ctx, first)
-	return slices.Concat(w.onNodes(nodesNothing, y, small), w.onNodes(nodesFiles, y, many), far), err
+	if err != nil {
+		return nil, err
+	}
+	cached, err := w.cached(ctx, y)
+	return slices.Concat(w.onNodes(nodesNothing, y, small), w.onNodes(nodesFiles, y, many), far, []row{cached}), err
+}
+
+// cached returns the row about nodes without a cache of their own, which are pruned before each run. Ours imports the one cache that it has
+// exported from both nodes, the peer one for each of them: a second export to a name would replace the first.
+func (w *world) cached(ctx context.Context, y way) (row, error) {
+	dir := filepath.Join(w.dir, "cached")
+	if err := fill(filepath.Join(dir, "Dockerfile"), "FROM "+w.base+"\nRUN head -c 1000000 /dev/urandom >/first\nRUN echo >/second\n"); err != nil {
+		return row{}, err
+	}
+	build := func(who, name, platforms string, more ...string) []string {
+		words := []string{who, "build", "--builder", nodesBuilder, "--platform", platforms, "-t", w.tag("cached-" + name), "--push"}
+		if who == "buildx" {
+			words = append(words, "--provenance=false")
+		}
+		return append(append(words, more...), dir)
+	}
+	to := func(name string) string { return "--cache-to=type=registry,mode=max,ref=" + w.tag("cache-"+name) }
+	from := func(name string) string { return "--cache-from=type=registry,ref=" + w.tag("cache-"+name) }
+	for _, words := range [][]string{
+		build("multiarch", ours, bothPlatforms, to(ours)), build("buildx", peer, "linux/amd64", to("amd64")), build("buildx", peer, "linux/arm64", to("arm64")),
+	} {
+		if _, err := w.docker(ctx, y, words...); err != nil {
+			return row{}, err
+		}
+	}
+	return row{
+		name: nodesCached, unit: millis, who: []contestant{
+			{ours, append([]string{"docker"}, build("multiarch", ours, bothPlatforms, from(ours))...), y.env},
+			{peer, append([]string{"docker"}, build("buildx", peer, bothPlatforms, from("amd64"), from("arm64"))...), y.env},
+		},
+		before: func() error {
+			_, err := w.docker(ctx, y, "buildx", "prune", "--builder", nodesBuilder, "--all", "--force")
+			return err
+		},
+	}, nil
 }
 
 // farNode returns the row about the examination of executables on a node that is reached by TCP.
@@ -81,7 +122,7 @@ func (w *world) farNode(ctx context.Context, address string) ([]row, error) {
 // onNodes returns the rows about time and memory of a case.
 func (w *world) onNodes(name string, y way, c scenario) []row {
 	build := func(name string) []string {
-		return []string{"build", "--builder", nodesBuilder, "--platform", "linux/amd64,linux/arm64", "-t", w.tag("nodes-" + name), "--push", c.dir}
+		return []string{"build", "--builder", nodesBuilder, "--platform", bothPlatforms, "-t", w.tag("nodes-" + name), "--push", c.dir}
 	}
 	our, their := build(ours), append(build(peer), "--provenance=false")
 	return []row{

@@ -66,6 +66,7 @@ const (
 	nodesNothingLimit = 0.6
 	nodesFilesLimit   = 0.8
 	nodesMemoryLimit  = 0.6
+	nodesCachedLimit  = 0.8
 
 	farNothingLimit = 1.3
 	farPlanLimit    = 2000 // ms
@@ -132,6 +133,8 @@ func verdicts(results []result) []verdict {
 			add(r, peer, nodesNothingLimit)
 		case r.Name == nodesFiles:
 			add(r, peer, nodesFilesLimit)
+		case r.Name == nodesCached:
+			add(r, peer, nodesCachedLimit)
 		case r.Name == "memory: "+nodesNothing, r.Name == "memory: "+nodesFiles:
 			add(r, peer, nodesMemoryLimit)
 		case r.Name == clusterFirst:
