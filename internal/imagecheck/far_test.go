@@ -72,3 +72,16 @@ func TestLayersThatANodeDoesNotListAreRead(t *testing.T) {
 		})
 	}
 }
+
+func TestALargeLayerOfAnImageThatIsNotPushedIsReadFromTheNode(t *testing.T) {
+	store := layerstest.NewStore()
+	c := New(gate.Options{}, Env{Store: store, Far: &onnode.Node{}})
+	desc := store.Put(make([]byte, large))
+	r, err := c.fetch(t.Context(), desc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}

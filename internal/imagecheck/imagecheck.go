@@ -152,7 +152,7 @@ const large = 1 << 20
 // fetch opens a blob of a finished image.
 func (c *Checker) fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	if desc.Size >= large && (c.env.Far != nil || c.near()) {
-		if repo, err := c.repository(ctx); err == nil {
+		if repo, err := c.repository(ctx); err == nil && repo != nil {
 			if r, err := repo.Fetch(ctx, desc); err == nil {
 				return r, nil
 			}
@@ -181,7 +181,7 @@ func (c *Checker) pushedImage() manifest.Image {
 	return c.pushed
 }
 
-// repository returns the repository of the images, if they are pushed. It is opened once; others wait, until ctx ends.
+// repository returns the repository of the images, nil if they are not pushed. It is opened once; others wait, until ctx ends.
 func (c *Checker) repository(ctx context.Context) (content.Fetcher, error) {
 	pushed := c.pushedImage()
 	select {
