@@ -88,10 +88,10 @@ engine_bridge() {
 }
 
 # runtime RUNC DIR puts `runc` into DIR: the program itself, or before it, on a machine that may not give
-# CAP_SYS_RESOURCE away, a wrapper that stops asking for it, without which no privileged container would start there.
+# CAP_SYS_RESOURCE away, a copy of a wrapper that stops asking for it, without which no privileged container would start there.
 runtime() {
   ln -sf "$1" "$2/runc.real"
-  if capable 24; then ln -sf runc.real "$2/runc"; else ln -sf "$HERE/runc-without-sys-resource" "$2/runc"; fi
+  if capable 24; then ln -sf runc.real "$2/runc"; else install -m 755 "$HERE/runc-without-sys-resource" "$2/runc"; fi
 }
 
 capable() { (((0x$(awk '/^CapBnd/ { print $2 }' /proc/self/status) >> $1) & 1)); }
