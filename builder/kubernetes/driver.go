@@ -93,10 +93,7 @@ func (d Driver) connect(ctx context.Context, e builder.Endpoint, want builder.Sp
 	if err != nil {
 		return nil, err
 	}
-	m := memory{node: n}
-	if d.Memory != nil {
-		m.dir = d.Memory()
-	}
+	m := d.memory(n)
 	if p, ok := m.recall(wanted); ok {
 		if b, err := n.connectPod(ctx, p, 0, want); err == nil {
 			return b, nil
@@ -109,6 +106,14 @@ func (d Driver) connect(ctx context.Context, e builder.Endpoint, want builder.Sp
 	}
 	m.put(wanted, pods)
 	return n.connectAll(ctx, pods, want)
+}
+
+func (d Driver) memory(n node) memory {
+	m := memory{node: n}
+	if d.Memory != nil {
+		m.dir = d.Memory()
+	}
+	return m
 }
 
 // checkSpec refuses settings of a build that would be those of the node: another build would take them back.
@@ -147,11 +152,12 @@ func (n node) compose(want builder.Spec) (objects.Node, error) {
 const removeWait = 60 * time.Second
 
 // Remove implements [builder.Manager].
-func (Driver) Remove(ctx context.Context, e builder.Endpoint, opt builder.RemoveOptions) (found bool, err error) {
+func (d Driver) Remove(ctx context.Context, e builder.Endpoint, opt builder.RemoveOptions) (found bool, err error) {
 	n, err := open(e)
 	if err != nil {
 		return false, err
 	}
+	d.memory(n).forget()
 	return n.remove(ctx, opt.KeepState)
 }
 
@@ -165,11 +171,12 @@ func (n node) remove(ctx context.Context, keepState bool) (found bool, err error
 }
 
 // Stop implements [builder.Manager].
-func (Driver) Stop(ctx context.Context, e builder.Endpoint) (found bool, err error) {
+func (d Driver) Stop(ctx context.Context, e builder.Endpoint) (found bool, err error) {
 	n, err := open(e)
 	if err != nil {
 		return false, err
 	}
+	d.memory(n).forget()
 	have, err := n.observe(ctx)
 	if err != nil || !have.exists() {
 		return false, err

@@ -327,6 +327,16 @@ func TestAPodThatIsRememberedIsConnectedToAtOnce(t *testing.T) {
 			t.Errorf("connection %d has called %q", i, got)
 		}
 	}
+	limited := farm(map[string]string{"limits.cpu": "2"})
+	if found, err := d.Stop(t.Context(), limited); !found || err != nil {
+		t.Fatal(found, err)
+	}
+	c.called()
+	if n, err := d.Connect(t.Context(), limited, builder.Spec{}, func(string) {}); err != nil {
+		t.Error(err)
+	} else if n.Close(); !slices.Contains(c.called(), "get") {
+		t.Error("the pod of before a stop is connected to without a look")
+	}
 	c.set(func() { c.refuse["exec"], c.status = `Error from server (NotFound): pods "bk-0" not found`, isReady })
 	if _, err := d.Connect(t.Context(), farm(map[string]string{"limits.cpu": "2"}), builder.Spec{}, func(string) {}); err == nil || !slices.Contains(c.called(), "get") {
 		t.Errorf("a pod that is gone: %v", err)

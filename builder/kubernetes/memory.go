@@ -46,6 +46,13 @@ func (m memory) recall(wanted objects.Node) (p pod, ok bool) {
 	return r.Pod, same && time.Since(r.At) < fresh
 }
 
+// forget is called before pods are ended: one that is ending still accepts connections.
+func (m memory) forget() {
+	if m.dir != "" {
+		m.folder().Remove(m.name())
+	}
+}
+
 // put remembers the pod of a node with that configuration.
 func (m memory) put(wanted objects.Node, pods []pod) {
 	if m.dir == "" || len(pods) != 1 || m.node.opt.Replicas > 1 {

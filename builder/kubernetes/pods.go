@@ -156,7 +156,7 @@ func (n node) lost(ctx context.Context, was pod, l *link.Link) error {
 }
 
 // Reopen implements [builder.Manager].
-func (Driver) Reopen(ctx context.Context, e builder.Endpoint, opt builder.ReopenOptions) ([]*builder.Node, error) {
+func (d Driver) Reopen(ctx context.Context, e builder.Endpoint, opt builder.ReopenOptions) ([]*builder.Node, error) {
 	n, err := open(e)
 	if err != nil {
 		return nil, err
@@ -167,6 +167,7 @@ func (Driver) Reopen(ctx context.Context, e builder.Endpoint, opt builder.Reopen
 	}
 	ready, closed := have.ready(), func() error { return nil }
 	if len(ready) == 0 {
+		d.memory(n).forget() // of a pod that was ended elsewhere
 		if have.workload.replicas() == 0 && len(have.claims) == 0 {
 			return nil, nil // its cache went with its pods
 		}
