@@ -6,12 +6,12 @@
 packages() {
   local missing
   mapfile -t missing < <(comm -23 <(printf '%s\n' "$@" | sort) <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort))
-  [ ${#missing[@]} -eq 0 ] || step "install ${missing[*]}" install "${missing[@]}"
+  [ ${#missing[@]} -eq 0 ] || step "install ${missing[*]}" apt_install "${missing[@]}"
 }
 
 debian_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
-install() {
+apt_install() {
   local policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy
