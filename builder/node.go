@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	bkclient "github.com/moby/buildkit/client"
 
-	"github.com/docker-multiarch/docker-multiarch/builder/link"
 	"github.com/docker-multiarch/docker-multiarch/builder/probe"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
@@ -41,12 +41,8 @@ type Node struct {
 
 	// Ahead, if not nil, is a probe that has already begun; Probe uses its answer.
 	Ahead *Ahead
-	// Again opens another connection, when the first one has broken; nil cannot.
-	Again func(context.Context) (*link.Link, error)
 	// Disconnect ends the connection. BuildKit keeps running.
 	Disconnect func() error
-
-	resumed []*Resumed
 }
 
 // Abilities are what a node can do besides building. An ability is nil where its driver has no way to
@@ -68,11 +64,12 @@ type Abilities struct {
 
 // Returner is a connection that may be made again.
 type Returner interface {
-	// Silent reports whether the connection was given up because nothing arrived any more.
-	Silent() bool
-	// Return connects to the same BuildKit again, so that the node's client can be used. It tries for as long as ctx lasts if the network cannot
-	// be reached, and only once otherwise.
+	// Away reports whether the connection ended because of the network.
+	Away() bool
+	// Return connects to the same BuildKit again, so that the node's client can be used. It tries up to Limit if the network cannot be reached,
+	// and only once otherwise.
 	Return(context.Context) error
+	Limit() time.Duration
 }
 
 // Engine is the engine beside a BuildKit, for everything that only an engine can do.
@@ -148,9 +145,6 @@ func (n *Node) Close() (err error) {
 		err = errors.Join(err, other.Close())
 	}
 	n.Ahead.Stop()
-	for _, r := range n.resumed {
-		_ = r.close() // the node's own connection is the one to report
-	}
 	if n.Disconnect != nil {
 		err = errors.Join(n.Disconnect(), err)
 	}

@@ -3,47 +3,32 @@ package builder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/docker-multiarch/docker-multiarch/builder/link"
 )
 
 // Resumed reads a node's content store as [Blobs] does, but goes on where a broken connection has left a
 // blob: no byte that has arrived is sent again. It is for large results, which are read when no solve
 // depends on the connection any more.
 type Resumed struct {
+	blobs Blobs
 	node  *Node
-	pause time.Duration // before the first attempt to connect again; it doubles
-	// limit is how long a reader waits for a network, and refused for a BuildKit on a machine that answers.
-	limit, refused time.Duration
-
-	mu    sync.Mutex
-	now   Blobs
-	again *link.Link // nil: the node's own connection is in use
+	pause time.Duration // between two attempts
 }
 
-// The times of a Resumed. A network that is gone for a minute is waited for; a BuildKit that is started again needs some seconds.
+// A BuildKit that is started again needs some seconds.
 const (
-	resumePause   = 100 * time.Millisecond
-	resumeLongest = 2 * time.Second
-	resumeLimit   = 90 * time.Second
-	resumeRefused = 6 * time.Second
+	resumeTries = 8
+	resumePause = time.Second
 )
 
 // Resumed returns a reader of the node's store. It must not be used after the node was closed.
-func (n *Node) Resumed() *Resumed {
-	r := &Resumed{node: n, pause: resumePause, limit: resumeLimit, refused: resumeRefused, now: NewBlobs(n.Client)}
-	n.resumed = append(n.resumed, r)
-	return r
-}
+func (n *Node) Resumed() *Resumed { return &Resumed{NewBlobs(n.Client), n, resumePause} }
 
 // Fetch opens a blob; see [Blobs.Fetch].
 func (r *Resumed) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
@@ -54,53 +39,17 @@ func (r *Resumed) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadC
 	return reader, nil
 }
 
-// close ends the connection that was made again.
-func (r *Resumed) close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.again == nil {
-		return nil
-	}
-	return r.again.Close()
-}
-
-func (r *Resumed) current() Blobs {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.now
-}
-
-// reconnect replaces a connection that a reader has found broken, unless another reader has done so.
-func (r *Resumed) reconnect(ctx context.Context, broken Blobs) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.now != broken {
-		return nil
-	}
-	again, err := r.node.Again(ctx)
-	if err != nil {
-		return err
-	}
-	if r.again != nil {
-		_ = r.again.Close() // it is broken
-	}
-	r.again, r.now = again, NewBlobs(again.Client)
-	return nil
-}
-
 // resumedReader reads one blob.
 type resumedReader struct {
 	ctx    context.Context //nolint:containedctx // of Fetch: it ends the reading
 	from   *Resumed
 	desc   ocispecs.Descriptor
-	used   Blobs
 	stream io.ReadCloser
 	offset int64
 }
 
 // open opens the blob where its reader is.
 func (r *resumedReader) open() error {
-	r.used = r.from.current()
 	err := r.try()
 	if err != nil && isBroken(err) {
 		err = r.resume(err)
@@ -109,46 +58,29 @@ func (r *resumedReader) open() error {
 }
 
 func (r *resumedReader) try() (err error) {
-	r.stream, err = r.used.fetchFrom(r.ctx, r.desc, r.offset)
+	r.stream, err = r.from.blobs.fetchFrom(r.ctx, r.desc, r.offset)
 	return err
 }
 
-// resume connects again and opens the blob where the connection broke. If that does not succeed in time,
-// the error is the first one.
+// resume opens the blob where the connection broke: the node's client connects again by itself, unless the network is gone, which is waited
+// for. If that does not succeed, the error is the first one.
 func (r *resumedReader) resume(broken error) error {
-	if r.from.node.Again == nil {
-		return broken
-	}
-	var refused time.Duration
-	pause := r.from.pause
-	for end := time.Now().Add(r.from.limit); time.Now().Before(end) && refused < r.from.refused; pause = min(2*pause, resumeLongest) {
-		select {
-		case <-time.After(pause):
-		case <-r.ctx.Done():
-			return context.Cause(r.ctx)
-		}
-		began := time.Now()
-		if err := r.from.reconnect(r.ctx, r.used); err != nil {
-			if refused += pause; isAway(err, time.Since(began)) {
-				refused = 0
+	for range resumeTries {
+		if back := r.from.node.Return; back != nil && back.Away() {
+			if err := back.Return(r.ctx); err != nil {
+				return fmt.Errorf("%w; %w", broken, err)
 			}
-			continue
 		}
-		r.used = r.from.current()
 		if err := r.try(); err == nil || !isBroken(err) {
 			return err
 		}
+		select {
+		case <-time.After(r.from.pause):
+		case <-r.ctx.Done():
+			return context.Cause(r.ctx)
+		}
 	}
 	return broken
-}
-
-// isAway reports whether the network is the reason why a connection was not made: nothing answered, or the system or ssh says that there is no
-// way. Otherwise the machine answers, and BuildKit does not run there.
-func isAway(err error, took time.Duration) bool {
-	text := strings.ToLower(err.Error())
-	return took > time.Second || slices.ContainsFunc([]string{"unreachable", "no route to host", "no such host", "could not resolve"}, func(words string) bool {
-		return strings.Contains(text, words)
-	})
 }
 
 func isBroken(err error) bool { return status.Code(err) == codes.Unavailable }

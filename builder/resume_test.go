@@ -95,7 +95,7 @@ func (s *store) node(t *testing.T) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &Node{Client: l.Client, Again: l.Again, Disconnect: l.Close}
+	n := &Node{Client: l.Client, Abilities: Abilities{Return: l}, Disconnect: l.Close}
 	t.Cleanup(func() { _ = n.Close() })
 	return n
 }
@@ -135,43 +135,75 @@ func TestABlobIsReadOnWhereTheConnectionBroke(t *testing.T) {
 	}
 }
 
-func TestANodeThatDoesNotComeBackIsGivenUp(t *testing.T) {
+// away is a node whose network is gone, and that returns or does not.
+type away struct {
+	*link.Link
+	err   error
+	tries int
+	back  func()
+}
+
+func (a *away) Away() bool { return a.back != nil }
+
+func (a *away) Return(context.Context) error {
+	a.tries++
+	if a.err == nil {
+		a.back()
+		a.back = nil
+	}
+	return a.err
+}
+
+func TestABlobWaitsForTheNetworkOfItsNode(t *testing.T) {
 	t.Parallel()
-	for why, times := range map[string][2]time.Duration{
-		"connection refused": {time.Hour, 50 * time.Millisecond}, "container 1 is not running": {time.Hour, 50 * time.Millisecond},
-		"connect: network is unreachable": {50 * time.Millisecond, 0}, "ssh: Could not resolve hostname far": {50 * time.Millisecond, 0},
-	} {
+	for _, never := range []error{nil, errors.New("it could not be reached again within 1m30s")} {
 		s := newStore(1 << 20)
 		n := s.node(t)
 		r := n.Resumed()
-		r.pause, r.limit, r.refused = time.Millisecond, times[0], max(times[1], time.Millisecond)
-		n.Again = func(context.Context) (*link.Link, error) { return nil, errors.New(why) }
+		r.pause = time.Hour // a network is not waited for by trying
+		back := &away{err: never, back: func() { s.cuts.Store(0) }}
+		n.Return = back
 		rc, err := r.Fetch(t.Context(), s.desc())
 		if err != nil {
 			t.Fatal(err)
 		}
-		began := time.Now()
-		if _, err := io.ReadAll(rc); status.Code(err) != codes.Unavailable {
-			t.Errorf("%s: got %v", why, err)
+		got, err := io.ReadAll(rc)
+		if never == nil && (err != nil || !bytes.Equal(got, s.blob)) {
+			t.Errorf("%d bytes, %v", len(got), err)
 		}
-		if took := time.Since(began); took < 50*time.Millisecond {
-			t.Errorf("%s: it is given up after %s", why, took)
+		if never != nil && (status.Code(err) != codes.Unavailable || !errors.Is(err, never)) {
+			t.Errorf("got %v", err)
 		}
-		if _, err := rc.Read(make([]byte, 1)); status.Code(err) != codes.Unavailable {
-			t.Errorf("after the end: %v", err)
+		if back.tries != 1 {
+			t.Errorf("%d returns", back.tries)
 		}
+	}
+}
+
+func TestABuildKitThatIsNotStartedAgainIsGivenUp(t *testing.T) {
+	t.Parallel()
+	s := newStore(1 << 20)
+	s.after = 2 << 20
+	r := s.node(t).Resumed()
+	r.pause = time.Millisecond
+	rc, err := r.Fetch(t.Context(), s.desc())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.after = 0
+	if _, err := io.ReadAll(rc); status.Code(err) != codes.Unavailable {
+		t.Errorf("got %v", err)
+	}
+	if _, err := rc.Read(make([]byte, 1)); status.Code(err) != codes.Unavailable {
+		t.Errorf("after the end: %v", err)
 	}
 }
 
 func TestOnlyABrokenConnectionIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	s := newStore(0)
-	n := s.node(t)
-	n.Again = func(context.Context) (*link.Link, error) {
-		t.Error("it connects again")
-		return nil, errors.New("no")
-	}
-	r := n.Resumed()
+	r := s.node(t).Resumed()
+	r.pause = time.Hour // nothing is tried again
 	if _, err := r.Fetch(t.Context(), ocispecs.Descriptor{Digest: digest.FromString("none")}); !cerrdefs.IsNotFound(err) {
 		t.Errorf("got %v", err)
 	}

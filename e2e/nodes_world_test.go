@@ -175,6 +175,14 @@ func (s *story) farHost() string {
 	return "ssh://elsewhere" + strings.TrimPrefix(s.other(), "unix://")
 }
 
+// sshServer is the address of the server that farHost is behind.
+func (s *story) sshServer() string {
+	s.Helper()
+	port, err := os.ReadFile(filepath.Join(need(s.T, "MULTIARCH_E2E_SSH"), "..", "port"))
+	s.check(err)
+	return "tcp://127.0.0.1:" + strings.TrimSpace(string(port))
+}
+
 // farm is a builder of several nodes in a story's home.
 func (s *story) farm() {
 	s.builder, s.nodes = "e2e-"+random(), 0

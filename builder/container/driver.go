@@ -59,7 +59,7 @@ func (k *reconciler) described(n *Node) *builder.Node {
 		Abilities: builder.Abilities{
 			Shell: n, Engine: beside, Gateway: gateway, Disk: n, Lost: n.lost, Return: n.link,
 		},
-		Ahead: k.ahead, Again: n.link.Again, Disconnect: n.Close,
+		Ahead: k.ahead, Disconnect: n.Close,
 	}
 }
 

@@ -139,6 +139,6 @@ func (d Driver) connect(ctx context.Context, eng *engine.Engine, e builder.Endpo
 			Return: l,
 			Lost:   func(ctx context.Context) error { return fmt.Errorf("the engine at %s: %w", eng.Host(), l.Why(ctx)) },
 		},
-		Again: l.Again, Disconnect: l.Close,
+		Disconnect: l.Close,
 	}, nil
 }

@@ -25,7 +25,7 @@ const (
 
 // dial opens a link to the BuildKit of a pod.
 func (n node) dial(ctx context.Context, name string) (*link.Link, error) {
-	return link.Open(ctx, link.Options{Timeout: connectTimeout, Dial: func(ctx context.Context) (net.Conn, error) {
+	return link.Open(ctx, link.Options{Timeout: connectTimeout, Program: true, Dial: func(ctx context.Context) (net.Conn, error) {
 		return n.Dial(ctx, name, objects.Container, "buildctl", "dial-stdio")
 	}})
 }
@@ -77,7 +77,7 @@ func (n node) connectPod(ctx context.Context, p pod, i int, want builder.Spec) (
 	}
 	return &builder.Node{
 		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: p.Spec.HostNetwork,
-		HostChosen: n.opt.HostNetwork, Client: l.Client, Again: l.Again, Disconnect: l.Close,
+		HostChosen: n.opt.HostNetwork, Client: l.Client, Disconnect: l.Close,
 		Abilities: builder.Abilities{Return: l, Lost: func(ctx context.Context) error { return n.lost(ctx, p, l) }},
 	}, nil
 }

@@ -33,11 +33,30 @@ type AwayError struct{ Err error }
 func (e *AwayError) Error() string { return e.Err.Error() }
 func (e *AwayError) Unwrap() error { return e.Err }
 
-// isAway reports whether a connection failed because of the network.
+// isAway reports whether a connection was not made, or ended, because of the network.
 func isAway(err error) bool {
-	name, ok := errors.AsType[*net.DNSError](err)
-	return ok && name.IsTemporary || slices.ContainsFunc([]error{syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN},
-		func(e error) bool { return errors.Is(err, e) })
+	if _, ok := errors.AsType[*AwayError](err); ok {
+		return true
+	}
+	if name, ok := errors.AsType[*net.DNSError](err); ok {
+		return name.IsTemporary
+	}
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return slices.Contains([]syscall.Errno{syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.ETIMEDOUT}, number)
+	}
+	return saysAway(err.Error())
+}
+
+// saysAway reports whether a program that connects (ssh, kubectl) names the network as the reason. "Connection refused" is the answer of a
+// machine.
+func saysAway(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{
+		"unreachable", "no route to host", "host is down", "network is down", // connect(2)
+		"timed out", "i/o timeout", "timeout, server", // "Timeout, server HOST not responding", if ServerAliveInterval is set
+		"could not resolve", "no such host",
+		"send disconnect:", "connection reset by", "client connection lost", // during the connection; the last one is HTTP/2's
+	}, func(words string) bool { return strings.Contains(text, words) })
 }
 
 // failure returns why BuildKit did not answer. answer is the error of the request, timeout what it was
@@ -45,11 +64,14 @@ func isAway(err error) bool {
 func (l *line) failure(answer error, timeout time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err, ok := errors.AsType[*dialError](l.err); ok && !isTimeout(err) {
-		if isAway(err) {
+	if err, ok := errors.AsType[*dialError](l.err); ok {
+		switch {
+		case isTimeout(err):
+		case isAway(err):
 			return &AwayError{err.error}
+		default:
+			return err.error
 		}
-		return err.error
 	}
 	if err, ok := errors.AsType[*handshakeError](l.err); ok {
 		return tlsFailure(err.error)
@@ -59,6 +81,8 @@ func (l *line) failure(answer error, timeout time.Duration) error {
 		return l.foreign()
 	case len(l.first) > 0 && code != codes.Unavailable && code != codes.DeadlineExceeded:
 		return fmt.Errorf("there is a server, but no BuildKit: %s", messageOf(answer))
+	case l.err != nil && !isTimeout(l.err) && isAway(l.err):
+		return &AwayError{l.closed()}
 	case l.err != nil && !isTimeout(l.err):
 		return l.closed()
 	case code != codes.DeadlineExceeded && !errors.Is(answer, context.DeadlineExceeded):
@@ -69,9 +93,10 @@ func (l *line) failure(answer error, timeout time.Duration) error {
 	return fmt.Errorf("something accepts connections there, but did not answer within %s", timeout)
 }
 
+// isTimeout reports whether this program has ended the wait, and not the system.
 func isTimeout(err error) bool {
 	waited, ok := errors.AsType[net.Error](err)
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || (ok && waited.Timeout())
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || (ok && waited.Timeout() && !errors.Is(err, syscall.ETIMEDOUT))
 }
 
 // messageOf returns the first line of a server's own message.

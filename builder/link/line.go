@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -14,9 +15,9 @@ type line struct {
 
 	mu        sync.Mutex
 	err       error // the last failure to connect or to read
-	ended     error // why the watch has given up
+	ended     error // why the network counts as gone
 	open      map[*conn]bool
-	connected bool   // at least once
+	connected bool   // at least once; by a program: something has arrived
 	received  uint64 // how often data has arrived
 	first     []byte // what BuildKit, or what is there instead, said first
 }
@@ -26,7 +27,7 @@ const firstBytes = 80
 
 func newLine(opt Options) *line { return &line{opt: opt, open: map[*conn]bool{}} }
 
-// dial connects, unless the watch has given up.
+// dial connects, unless the network is gone.
 func (l *line) dial(ctx context.Context, _ string) (net.Conn, error) {
 	if err := l.lost(); err != nil {
 		return nil, err
@@ -34,6 +35,9 @@ func (l *line) dial(ctx context.Context, _ string) (net.Conn, error) {
 	c, err := l.opt.Dial(ctx)
 	if err != nil {
 		l.failed(&dialError{err})
+		if errors.Is(err, context.DeadlineExceeded) || isAway(err) {
+			l.end(err)
+		}
 	}
 	return c, err
 }
@@ -55,7 +59,8 @@ func (l *line) add(c net.Conn) net.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	watched := &conn{Conn: c, line: l, failed: make(chan struct{})}
-	l.open[watched], l.connected = true, true
+	l.open[watched] = true
+	l.connected = l.connected || !l.opt.Program
 	return watched
 }
 
@@ -95,11 +100,12 @@ type conn struct {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	gone := err != nil && c.line.opt.Gone != nil && c.line.opt.Gone(err)
+	gone := err != nil && (isAway(err) || c.line.opt.Gone != nil && c.line.opt.Gone(err))
 	c.line.mu.Lock()
 	defer c.line.mu.Unlock()
 	if n > 0 {
 		c.line.received++
+		c.line.connected = true
 		if missing := firstBytes - len(c.line.first); missing > 0 {
 			c.line.first = append(c.line.first, p[:min(n, missing)]...)
 		}

@@ -11,12 +11,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
 
 	controlapi "github.com/moby/buildkit/api/services/control"
 	bkclient "github.com/moby/buildkit/client"
+	"golang.org/x/sync/singleflight"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
@@ -35,6 +37,9 @@ type Options struct {
 	TLS       *tls.Config   // nil: none
 	Authority string        // of the requests; "": none
 	Timeout   time.Duration // 0: Timeout
+	// Program means that the connection is a program (ssh, kubectl), which runs whether or not it reaches anything. It counts as made when
+	// something has arrived.
+	Program bool
 	// Gone reports whether a connection that has ended with this error was given up by the dialer's own watch, since its network is gone. nil:
 	// there is none.
 	Gone func(error) bool
@@ -46,11 +51,13 @@ type Link struct {
 	Client  *bkclient.Client
 	Workers []*bkclient.WorkerInfo // at least one
 
-	line  *line
-	trips *trips
-	mu    sync.Mutex
-	stop  func()       // ends the watch; guarded by mu
-	close func() error // once
+	line      *line
+	trips     *trips
+	limit     time.Duration // of Return
+	returning singleflight.Group
+	mu        sync.Mutex
+	stop      func()       // ends the watch; guarded by mu
+	close     func() error // once
 }
 
 // Open connects to a BuildKit.
@@ -60,7 +67,7 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, opt.Timeout)
 	defer cancel()
-	l := &Link{line: newLine(opt), trips: &trips{}}
+	l := &Link{line: newLine(opt), trips: &trips{}, limit: returnWithin, stop: func() {}}
 	var err error
 	if l.Client, err = bkclient.New(bounded, "", append(l.line.options(), l.trips.fewer()...)...); err != nil {
 		return nil, err
@@ -84,32 +91,48 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 func (l *Link) startWatch(ctx context.Context, p pace) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.stop()
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go l.watch(ctx, p)
 }
 
-// Silent reports whether the watch has given the connection up, because nothing arrived any more. Only then [Link.Return] can help: a
-// connection that the other side has closed is that of a BuildKit that has ended.
-func (l *Link) Silent() bool { return l.line.lost() != nil }
+// Away reports whether the connection ended because of the network: nothing arrived any more, or the system or a program that connects said
+// so. Only then [Link.Return] can help. A connection that the other side has closed is that of a BuildKit that has ended.
+func (l *Link) Away() bool { return l.line.lost() != nil }
 
-// againPause is the time between two attempts to reach a network that is gone.
-const againPause = time.Second
+const (
+	// returnWithin is how long a node is tried to be reached again. BuildKit itself gives a session up that does not answer for 75 seconds
+	// (session/grpc.go, monitorHealth); what has run until then is in its cache.
+	returnWithin = 90 * time.Second
+	// againPause is the time between two attempts to reach a network that is gone.
+	againPause = time.Second
+)
 
-// Return connects to BuildKit again, after the watch has given the connection up, so that calls succeed from then on. While its network cannot
-// be reached at all it tries until ctx ends. Otherwise the first attempt counts: a BuildKit that accepts connections and does not answer has
-// stopped.
+// Limit is how long Return tries.
+func (l *Link) Limit() time.Duration { return l.limit }
+
+// Return connects to BuildKit again, after its network was gone, so that calls succeed from then on. While the network cannot be reached at
+// all it tries, up to its limit. Otherwise the first attempt counts: a BuildKit that accepts connections and does not answer has stopped.
+// Callers at the same time share an outcome.
 func (l *Link) Return(ctx context.Context) error {
-	if !l.Silent() {
-		return errors.New("the connection was closed")
-	}
-	for {
-		again, err := Open(ctx, l.line.opt)
+	_, err, _ := l.returning.Do("", func() (any, error) { return struct{}{}, l.reach(ctx) })
+	return err
+}
+
+func (l *Link) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, l.limit, fmt.Errorf("it could not be reached again within %s", l.limit))
+	defer cancel()
+	for l.Away() {
+		again, err := l.Again(ctx)
 		if err == nil {
 			_ = again.Close() // it has shown that BuildKit answers
-			return l.revive(ctx)
+			err = l.revive(ctx)
+		}
+		if err == nil {
+			continue
 		}
 		if _, away := errors.AsType[*AwayError](err); !away && ctx.Err() == nil {
-			return err
+			return fmt.Errorf("a new connection: %w", err)
 		}
 		select {
 		case <-time.After(againPause):
@@ -117,6 +140,7 @@ func (l *Link) Return(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
 // revive lets the client connect again, and waits until it has.
@@ -126,7 +150,9 @@ func (l *Link) revive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.line.opt.Timeout)
 	defer cancel()
 	if _, err := l.Client.ControlClient().Info(ctx, &controlapi.InfoRequest{}, grpc.WaitForReady(true)); err != nil {
-		return l.line.failure(err, l.line.opt.Timeout)
+		err = l.line.failure(err, l.line.opt.Timeout)
+		l.line.end(err)
+		return err
 	}
 	l.startWatch(ctx, patient)
 	return nil

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -308,8 +309,8 @@ func unreached(t *testing.T, d *daemon) (l *Link, next *atomic.Pointer[Dialer]) 
 	})
 	next.Store(&first)
 	l = opened(t, func(ctx context.Context) (net.Conn, error) { return (*next.Load())(ctx) }, pace{tick: time.Millisecond, quiet: 5, patience: 20})
-	if l.Silent() {
-		t.Error("it is silent before it is")
+	if l.Away() {
+		t.Error("it is away before it is silent")
 	}
 	silent.Store(true)
 	if _, err := l.Client.DiskUsage(t.Context()); err == nil {
@@ -323,8 +324,8 @@ func TestASilentBuildKitIsConnectedToAgainOnceItsNetworkIsBack(t *testing.T) {
 	t.Parallel()
 	d := oneWorker()
 	l, next := unreached(t, d)
-	if !l.Silent() {
-		t.Error("it is not silent")
+	if !l.Away() {
+		t.Error("it is not away")
 	}
 	dial := *next.Load()
 	tries := 0
@@ -339,7 +340,7 @@ func TestASilentBuildKitIsConnectedToAgainOnceItsNetworkIsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := d.asked.Load()
-	if _, err := l.Client.ControlClient().Info(t.Context(), &controlapi.InfoRequest{}); err != nil || d.asked.Load() != asked+1 || l.Silent() {
+	if _, err := l.Client.ControlClient().Info(t.Context(), &controlapi.InfoRequest{}); err != nil || d.asked.Load() != asked+1 || l.Away() {
 		t.Errorf("it does not answer: %v", err)
 	}
 }
@@ -362,13 +363,21 @@ func TestASilentBuildKitThatHasStoppedIsTriedOnce(t *testing.T) {
 	}
 }
 
-func TestANetworkIsWaitedForUntilTheContextEnds(t *testing.T) {
+func TestANetworkIsWaitedForUntilTheLimitOrTheContextEnds(t *testing.T) {
 	t.Parallel()
 	l, next := unreached(t, oneWorker())
 	away := Dialer(func(context.Context) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH}
 	})
 	next.Store(&away)
+	if l.Limit() != returnWithin {
+		t.Errorf("the limit is %s", l.Limit())
+	}
+	l.limit = 50 * time.Millisecond
+	if err := l.Return(t.Context()); err == nil || err.Error() != "it could not be reached again within 50ms" {
+		t.Errorf("got %v", err)
+	}
+	l.limit = time.Hour
 	ended := errors.New("ended")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, ended)
 	defer cancel()
@@ -377,10 +386,120 @@ func TestANetworkIsWaitedForUntilTheContextEnds(t *testing.T) {
 	}
 }
 
-func TestAClosedConnectionDoesNotReturn(t *testing.T) {
+func TestAClosedConnectionIsNotAway(t *testing.T) {
 	t.Parallel()
-	l := opened(t, dialer("unix", serve(t, oneWorker())), patient)
-	if err := l.Return(t.Context()); err == nil {
-		t.Error("it returned")
+	dial := dialer("unix", serve(t, oneWorker()))
+	var next error
+	var last net.Conn
+	l := opened(t, func(ctx context.Context) (net.Conn, error) {
+		if next != nil {
+			return nil, next
+		}
+		var err error
+		last, err = dial(ctx)
+		return last, err
+	}, patient)
+	for _, c := range []struct {
+		next error
+		away bool
+	}{{errors.New("connection refused"), false}, {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, false}, {&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, true}} {
+		next = c.next
+		_ = last.Close()
+		for range 2 { // the first call may be on the connection that is closed
+			if _, err := l.Client.Info(t.Context()); err == nil {
+				t.Fatal("it answers")
+			}
+		}
+		if l.Away() != c.away {
+			t.Errorf("%v: away is %t", c.next, l.Away())
+		}
+		next = nil
+		if err := l.Return(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for _, err := l.Client.Info(t.Context()); err != nil; _, err = l.Client.Info(t.Context()) { // gRPC pauses before it connects again
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
+
+// program is a connection through a program that may end with words on its standard error.
+type program struct {
+	net.Conn
+	says *atomic.Pointer[string]
+}
+
+func (p program) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	if says := p.says.Load(); says != nil {
+		return 0, fmt.Errorf("command [ssh far] has exited with exit status 255, make sure the URL is valid, and Docker 18.09 or later is installed on the remote host: stderr=%s", *says)
+	}
+	return n, err
+}
+
+func TestAProgramSaysWhetherTheNetworkIsGone(t *testing.T) {
+	t.Parallel()
+	for says, away := range map[string]bool{
+		"ssh: connect to host far port 22: Connection timed out":                            true,
+		"ssh: connect to host far port 22: Operation timed out":                             true,
+		"Connection timed out during banner exchange":                                       true,
+		"ssh: connect to host far port 22: No route to host":                                true,
+		"ssh: connect to host far port 22: Network is unreachable":                          true,
+		"ssh: Could not resolve hostname far: Temporary failure in name resolution":         true,
+		"Timeout, server far not responding.":                                               true,
+		"client_loop: send disconnect: Broken pipe":                                         true,
+		"Read from remote host far: Connection reset by peer":                               true,
+		"Unable to connect to the server: dial tcp: lookup far: no such host":               true,
+		"error: read tcp 10.0.0.1:5->10.0.0.2:443: i/o timeout":                             true,
+		"ssh: connect to host far port 22: Connection refused":                              false,
+		"me@far: Permission denied (publickey).":                                            false,
+		"Host key verification failed.":                                                     false,
+		"error: dial unix /run/buildkit/buildkitd.sock: connect: no such file or directory": false,
+		"bash: line 1: buildctl: command not found":                                         false,
+		"command terminated with exit code 137":                                             false,
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			d := oneWorker()
+			dial := dialer("unix", serve(t, d))
+			var ended atomic.Pointer[string]
+			var last net.Conn
+			l := opened(t, func(ctx context.Context) (net.Conn, error) {
+				c, err := dial(ctx)
+				last = c
+				return program{c, &ended}, err
+			}, patient)
+			ended.Store(&says)
+			_ = last.Close()
+			if _, err := l.Client.Info(t.Context()); err == nil {
+				t.Error("a connection that has ended answers")
+			}
+			if l.Away() != away {
+				t.Errorf("away is %t", l.Away())
+			}
+			_, err := l.Again(t.Context())
+			if _, is := errors.AsType[*AwayError](err); is != away || !strings.Contains(err.Error(), says) {
+				t.Errorf("a new connection: %v", err)
+			}
+			ended.Store(nil)
+			if err := l.Return(t.Context()); err != nil || l.Away() {
+				t.Errorf("it does not return: %v", err)
+			}
+		})
+	}
+}
+
+func TestAProgramThatSaysNothingHasReachedNothing(t *testing.T) {
+	t.Parallel()
+	for _, program := range []bool{false, true} {
+		_, err := Open(t.Context(), Options{Program: program, Timeout: 50 * time.Millisecond, Dial: func(context.Context) (net.Conn, error) {
+			c, other := net.Pipe()
+			t.Cleanup(func() { _ = other.Close() })
+			go func() { _, _ = io.Copy(io.Discard, other) }()
+			return c, nil
+		}})
+		if _, away := errors.AsType[*AwayError](err); err == nil || away != program {
+			t.Errorf("program %t: %v", program, err)
+		}
 	}
 }

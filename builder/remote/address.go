@@ -31,17 +31,17 @@ type scheme struct {
 	name, example string
 	dialer        func(*url.URL) (link.Dialer, error)
 	query         []string // the parameters that it has
-	timeout       time.Duration
+	program       bool     // a program connects
 }
 
 func schemes() []scheme {
 	return []scheme{
-		{"tcp", "tcp://HOST:PORT", tcp, nil, link.Timeout},
-		{"unix", "unix:///PATH", unix, nil, link.Timeout},
-		{"ssh", "ssh://[USER@]HOST[:PORT][/SOCKET]", helped(ssh.Helper), nil, programTimeout},
-		{"docker-container", "docker-container://NAME", helped(dockercontainer.Helper), []string{"context"}, programTimeout},
-		{"podman-container", "podman-container://NAME", helped(podmancontainer.Helper), nil, programTimeout},
-		{"kube-pod", "kube-pod://POD", helped(kubepod.Helper), []string{"context", "namespace", "container"}, programTimeout},
+		{"tcp", "tcp://HOST:PORT", tcp, nil, false},
+		{"unix", "unix:///PATH", unix, nil, false},
+		{"ssh", "ssh://[USER@]HOST[:PORT][/SOCKET]", helped(ssh.Helper), nil, true},
+		{"docker-container", "docker-container://NAME", helped(dockercontainer.Helper), []string{"context"}, true},
+		{"podman-container", "podman-container://NAME", helped(podmancontainer.Helper), nil, true},
+		{"kube-pod", "kube-pod://POD", helped(kubepod.Helper), []string{"context", "namespace", "container"}, true},
 	}
 }
 
@@ -136,9 +136,9 @@ func dialFailure(err error) error {
 	lookup, named := errors.AsType[*net.DNSError](err)
 	switch {
 	case named && lookup.IsNotFound:
-		return fmt.Errorf("the name %q does not resolve", lookup.Name)
+		return &link.AwayError{Err: fmt.Errorf("the name %q does not resolve", lookup.Name)}
 	case named && !lookup.IsTimeout:
-		return fmt.Errorf("the name %q cannot be resolved: %s", lookup.Name, lookup.Err)
+		return &link.AwayError{Err: fmt.Errorf("the name %q cannot be resolved: %s", lookup.Name, lookup.Err)}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errors.New("nothing listens there: connection refused")
 	case errors.Is(err, fs.ErrNotExist):

@@ -25,7 +25,10 @@ func open(e builder.Endpoint) (opt link.Options, err error) {
 	if err != nil {
 		return opt, err
 	}
-	opt = link.Options{Dial: dial, Timeout: s.timeout}
+	opt = link.Options{Dial: dial, Program: s.program}
+	if s.program {
+		opt.Timeout = programTimeout
+	}
 	if s.name == "tcp" {
 		opt.Authority, err = authority(e)
 	}

@@ -3,6 +3,7 @@ package testenv
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -61,6 +62,11 @@ func (f *Far) Start() error {
 
 // Address is where clients reach it: tcp://127.0.0.1:PORT.
 func (f *Far) Address() string { return "tcp://" + f.listener.Addr().String() }
+
+// SSH is where clients of SSH reach it, if the server is the one of e2e/env: ssh://elsewhere:PORT.
+func (f *Far) SSH() string {
+	return fmt.Sprintf("ssh://elsewhere:%d", f.listener.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it listens on TCP
+}
 
 // ToServer returns how many bytes have arrived at the server so far.
 func (f *Far) ToServer() int64 { return f.toServer.bytes.Load() }

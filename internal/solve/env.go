@@ -90,11 +90,12 @@ func (n Node) lister() *onnode.Node {
 
 // Returner is the connection to a node, as [builder.Returner] has it.
 type Returner interface {
-	// Silent reports whether the connection was given up because nothing arrived any more.
-	Silent() bool
-	// Return connects to the same BuildKit again, for all that use the node. It tries for as long as ctx lasts if the network cannot be reached,
-	// and only once otherwise.
+	// Away reports whether the connection ended because of the network.
+	Away() bool
+	// Return connects to the same BuildKit again, for all that use the node. It tries up to Limit if the network cannot be reached, and only once
+	// otherwise.
 	Return(context.Context) error
+	Limit() time.Duration
 }
 
 // Progress receives the events of a build. Its methods are called from several goroutines, and must not block for long.

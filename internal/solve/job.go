@@ -133,7 +133,7 @@ func (j job) whileUp(ctx context.Context) (_ context.Context, over func()) {
 
 // lost returns the error of a solve, or a [failure.LostNodeError] if one of several nodes was lost, or one that may return.
 func (j job) lost(ctx context.Context, err error) error {
-	if j.up == nil || ctx.Err() != nil || len(j.env.Nodes) == 1 && j.up.Err() == nil && !j.node.Return.Silent() {
+	if j.up == nil || ctx.Err() != nil || len(j.env.Nodes) == 1 && j.up.Err() == nil && !j.node.Return.Away() {
 		return err
 	}
 	if failure.Disconnected(err) {

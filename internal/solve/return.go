@@ -2,22 +2,14 @@ package solve
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// returnWithin is how long a build tries to reach a node again from which nothing arrived any more. BuildKit itself gives a session up that does
-// not answer for 75 seconds (session/grpc.go, monitorHealth); what has run until then is in its cache.
-const returnWithin = 90 * time.Second
-
-var errAway = fmt.Errorf("it could not be reached again within %s", returnWithin)
 
 // returned waits until the node of a job can be reached again, and returns the run with which its jobs go on there. lost is why the node was
 // lost; it is also the error if the node cannot return, since its connection was closed.
@@ -38,26 +30,22 @@ func (f *fleet) index(r *nodeRun) int {
 }
 
 func (f *fleet) await(ctx context.Context, r *nodeRun, lost error) (*nodeRun, error) {
-	if r.node.Return == nil || !r.node.Return.Silent() {
+	if r.node.Return == nil || !r.node.Return.Away() {
 		return nil, lost
 	}
 	left, done := f.unfinished(r)
 	goOn := strings.Join(platform.FormatAll(left), ", ")
-	f.env.Progress.Note(diag.Warningf("%v; trying for %s to reach it again, to go on with %s there%s", lost, returnWithin, goOn, done))
-	within, cancel := context.WithTimeoutCause(ctx, returnWithin, errAway)
-	defer cancel()
-	err := r.node.Return.Return(within)
+	f.env.Progress.Note(diag.Warningf("%v; trying for %s to reach it again, to go on with %s there%s", lost, r.node.Return.Limit(), goOn, done))
+	err := r.node.Return.Return(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return nil, lost
-	case errors.Is(err, errAway):
-		return nil, &failure.LostNodeError{Node: r.node.Name, Err: fmt.Errorf("%w; %w%s", lost, err, done)}
 	case err != nil:
-		return nil, &failure.LostNodeError{Node: r.node.Name, Err: fmt.Errorf("%w; a new connection: %w%s", lost, err, done)}
+		return nil, &failure.LostNodeError{Node: r.node.Name, Err: fmt.Errorf("%w; %w%s", lost, err, done)}
 	}
 	run, err := f.again(r)
 	if err == nil {
-		f.env.Progress.Note(diag.Notef("node %q answers again; going on with %s, with all finished steps from its cache", r.node.Name, goOn))
+		f.env.Progress.Note(diag.Notef("node %q answers again; going on with %s: finished steps are in its cache, and one that was running begins again", r.node.Name, goOn))
 	}
 	return run, err
 }

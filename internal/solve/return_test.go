@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -16,13 +17,14 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // roaming is a node whose connection breaks, and that may be reached again.
 type roaming struct {
-	mu     sync.Mutex
-	now    *buildkittest.Builder
-	silent bool
+	mu   sync.Mutex
+	now  *buildkittest.Builder
+	away bool
 	// again is what the node is after its return; its error is that of the return.
 	again func(context.Context) (*buildkittest.Builder, error)
 }
@@ -47,27 +49,29 @@ func (r *roaming) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadC
 	return r.builder().Fetch(ctx, desc)
 }
 
-func (r *roaming) Silent() bool {
+func (r *roaming) Away() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.silent
+	return r.away
 }
+
+func (r *roaming) Limit() time.Duration { return time.Minute }
 
 func (r *roaming) Return(ctx context.Context) error {
 	b, err := r.again(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
-		r.now, r.silent = b, false
+		r.now, r.away = b, false
 	}
 	return err
 }
 
 // roams makes the only node of a build one whose connection breaks in a hook, and which returns as another builder.
-func (w *harness) roams(silent bool) (*roaming, *buildkittest.Builder) {
+func (w *harness) roams(away bool) (*roaming, *buildkittest.Builder) {
 	after := buildkittest.New(w.t)
 	after.Platforms = w.Platforms
-	r := &roaming{now: w.Builder, silent: silent, again: func(context.Context) (*buildkittest.Builder, error) { return after, nil }}
+	r := &roaming{now: w.Builder, away: away, again: func(context.Context) (*buildkittest.Builder, error) { return after, nil }}
 	n := &w.env.Nodes[0]
 	n.Solver, n.Blobs, n.Layers, n.Return = r, r, r, r
 	return r, after
@@ -81,6 +85,7 @@ func TestABuildGoesOnAtANodeThatIsReachedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newHarness(t, runsForTheTarget)
+			w.req.FailFast = true // a node that returns has not failed
 			_, after := w.roams(true)
 			at(w.Builder)
 			rep := w.mustRun()
@@ -111,7 +116,7 @@ func TestANodeThatDoesNotReturnIsNamedWithTheReason(t *testing.T) {
 	tries := 0
 	r.again = func(context.Context) (*buildkittest.Builder, error) {
 		tries++
-		return nil, errors.New("it has stopped")
+		return nil, errors.New("a new connection: it has stopped")
 	}
 	_, err := w.run()
 	if lost, ok := errors.AsType[*failure.LostNodeError](err); !ok || lost.Node != "default" || !strings.Contains(err.Error(), "; a new connection: it has stopped") {
@@ -119,6 +124,29 @@ func TestANodeThatDoesNotReturnIsNamedWithTheReason(t *testing.T) {
 	}
 	if tries != 1 || w.tagged("app:v1") != "" {
 		t.Errorf("%d tries, and the tag names %q", tries, w.tagged("app:v1"))
+	}
+}
+
+func TestTheErrorAboutANodeThatDoesNotReturnSaysWhatIsDone(t *testing.T) {
+	w := newHarness(t, runsForTheTarget)
+	r, _ := w.roams(true)
+	r.again = func(context.Context) (*buildkittest.Builder, error) {
+		return nil, errors.New("it could not be reached again within 1m30s")
+	}
+	targets, _, err := platform.Parse("linux/386", "linux/amd64", "linux/arm64", "linux/s390x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{task: task{env: w.env, targets: targets}, ended: map[int]bool{0: true, 1: false}}
+	run := &nodeRun{node: w.env.Nodes[0], own: []int{0, 1, 2}, next: &returning{}}
+	_, err = f.returned(t.Context(), job{nodeRun: run}, errors.New("BuildKit did not answer for 20s"))
+	want := "BuildKit did not answer for 20s; it could not be reached again within 1m30s; done: linux/386"
+	if lost, ok := errors.AsType[*failure.LostNodeError](err); !ok || lost.Node != "default" || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	want = "BuildKit did not answer for 20s; trying for 1m0s to reach it again, to go on with linux/arm64 there; done: linux/386"
+	if said := w.progress.notes; len(said) != 1 || !strings.Contains(said[0], want) {
+		t.Errorf("it says %q", said)
 	}
 }
 

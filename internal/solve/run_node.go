@@ -297,7 +297,7 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 		up, lost := context.WithCancelCause(context.WithoutCancel(f.ctx))
 		ends := broken
 		r.up, broken = up, func(err error) {
-			if len(f.env.Nodes) == 1 && !n.Return.Silent() {
+			if len(f.env.Nodes) == 1 && !n.Return.Away() {
 				ends(err)
 				return
 			}
