@@ -14,9 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
@@ -84,23 +81,17 @@ func (s Store) Read() (f File, err error) {
 
 // Change changes the file under a lock, since each program reads the file and rewrites it. change returns
 // false if it changes nothing. An empty file is removed.
-func (s Store) Change(ctx context.Context, change func(*File) (bool, error)) (err error) {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return err
-	}
-	lock := flock.New(filepath.Join(s.Dir, ".builders.lock"))
-	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
-		return fmt.Errorf("lock %q: %w", s.Dir, err)
-	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	f, err := s.Read()
-	if err != nil {
-		return err
-	}
-	if changed, err := change(&f); err != nil || !changed {
-		return err
-	}
-	return s.write(f)
+func (s Store) Change(ctx context.Context, change func(*File) (bool, error)) error {
+	return atomicfile.Locked(ctx, filepath.Join(s.Dir, ".builders.lock"), func() error {
+		f, err := s.Read()
+		if err != nil {
+			return err
+		}
+		if changed, err := change(&f); err != nil || !changed {
+			return err
+		}
+		return s.write(f)
+	})
 }
 
 func (s Store) write(f File) error {

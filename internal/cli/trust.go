@@ -9,13 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
@@ -84,19 +83,15 @@ func (w *Env) readTrusted() ([]digest.Digest, error) {
 }
 
 // KeepTrusted adds IDs to those that later commands trust. It is safe to call from several processes at once.
-func (w *Env) KeepTrusted(ctx context.Context, words []string) (err error) {
+func (w *Env) KeepTrusted(ctx context.Context, words []string) error {
 	ids, err := parseTrust(words)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	if err := os.MkdirAll(w.StateDir(), 0o700); err != nil {
-		return err
-	}
-	lock := flock.New(w.trustedFile() + ".lock")
-	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
-		return fmt.Errorf("lock %s: %w", w.trustedFile(), err)
-	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	return atomicfile.Locked(ctx, w.trustedFile()+".lock", func() error { return w.addTrusted(ids) })
+}
+
+func (w *Env) addTrusted(ids []digest.Digest) error {
 	kept, err := w.readTrusted()
 	if err != nil {
 		return err

@@ -11,10 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/distribution/reference"
-	"github.com/gofrs/flock"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
@@ -51,15 +49,11 @@ func (s Store) Read(ctx context.Context, list reference.NamedTagged) (Draft, err
 
 // Update changes a draft under the store's lock. change gets the draft, or nil, and returns the new one, or nil. A draft that
 // could not be read is renamed first. Update then returns a [*CorruptError] without calling change.
-func (s Store) Update(ctx context.Context, list reference.NamedTagged, change func(*Draft) (*Draft, error)) (err error) {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return err
-	}
-	lock := flock.New(filepath.Join(s.Dir, ".lock"))
-	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
-		return fmt.Errorf("lock %q: %w", s.Dir, err)
-	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
+func (s Store) Update(ctx context.Context, list reference.NamedTagged, change func(*Draft) (*Draft, error)) error {
+	return atomicfile.Locked(ctx, filepath.Join(s.Dir, ".lock"), func() error { return s.update(list, change) })
+}
+
+func (s Store) update(list reference.NamedTagged, change func(*Draft) (*Draft, error)) error {
 	old, err := s.read(list)
 	var broken *damage
 	switch {
