@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"bytes"
+	"os"
 	"strings"
 	"testing"
 )
@@ -15,6 +17,18 @@ func TestTheDockerCLIShowsThePlugin(t *testing.T) {
 		s.contains("the help of build", s.mustDocker("multiarch", "build", "--help"), "--platform", "--push", "--builder", "Exit status")
 		s.contains("the version", s.mustDocker("multiarch", "version"), "docker-multiarch", "linux/")
 	})
+}
+
+// With text/template, a program keeps every exported method of its types (decision 68).
+func TestThePluginHasNoTemplatesThatCallMethods(t *testing.T) {
+	program, err := os.ReadFile(pluginFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(pkg string) bool { return bytes.Contains(program, []byte(pkg+".(*state).evalField")) }
+	if !names("pkg/template/text") || names("text/template") {
+		t.Error("it has text/template, or does not name its functions")
+	}
 }
 
 func TestTheBinaryWorksByItself(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/kubectl"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/plugin"
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -142,7 +143,7 @@ func runDocumented(t *testing.T, c docCommand) error {
 		return err
 	}
 	w, dockerCLI := withoutServers(t)
-	root := standalone(dockerCLI, newRoot(w, "docker-multiarch"))
+	root := plugin.Alone(dockerCLI, newRoot(w, "docker-multiarch"))
 	if _, rest, err := root.Find(args); err == nil && len(rest) == 0 && c.inline {
 		return nil
 	}
@@ -225,7 +226,7 @@ func TestEveryFlagInTheDocumentationExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := standalone(dockerCLI, newRoot(&cli.Env{}, "docker-multiarch"))
+	root := plugin.Alone(dockerCLI, newRoot(&cli.Env{}, "docker-multiarch"))
 	for file, text := range documentation(t) {
 		for i, line := range strings.Split(text, "\n") {
 			for _, code := range inlineCode.FindAllStringSubmatch(line, -1) {

@@ -11,7 +11,6 @@ import (
 	"os"
 
 	"github.com/docker/cli/cli-plugins/metadata"
-	"github.com/docker/cli/cli-plugins/plugin"
 	"github.com/docker/cli/cli/command"
 	"github.com/sirupsen/logrus"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/plugin"
 )
 
 func main() {
@@ -30,6 +30,9 @@ func main() {
 }
 
 func run() int {
+	if plugin.Asked() {
+		return explain.Error(os.Stderr, plugin.Answer(os.Stdout, about()))
+	}
 	listening := endOnSignal()
 	logrus.SetOutput(io.Discard) // the libraries' logs are not meant for the user
 	log.SetOutput(io.Discard)
@@ -41,17 +44,20 @@ func run() int {
 	w := connect.Env(dockerCLI, os.Stderr, version)
 	w.Listening = listening
 	w.Drivers = drivers(w)
-	if plugin.RunningStandalone() {
-		err = standalone(dockerCLI, newRoot(w, "docker-multiarch")).Execute()
+	if plugin.Standalone() {
+		err = plugin.Alone(dockerCLI, newRoot(w, "docker-multiarch")).Execute()
 	} else {
-		err = plugin.RunPlugin(dockerCLI, newRoot(w, "multiarch"), metadata.Metadata{
-			SchemaVersion: "0.1.0",
-			Vendor:        "docker multiarch",
-			Version:       version,
-			URL:           "https://github.com/docker-multiarch/docker-multiarch",
-		})
+		err = plugin.Run(dockerCLI, newRoot(w, "multiarch"), os.Args[1:])
 	}
 	return explain.Error(w.Err, w.Answered("docker multiarch", err))
+}
+
+// about is what the Docker CLI knows of its plugin.
+func about() metadata.Metadata {
+	return metadata.Metadata{
+		SchemaVersion: "0.1.0", Vendor: "docker multiarch", Version: version, ShortDescription: short,
+		URL: "https://github.com/docker-multiarch/docker-multiarch",
+	}
 }
 
 // drivers returns the drivers of builders by name.

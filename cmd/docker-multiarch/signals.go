@@ -2,13 +2,10 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
-
-	"github.com/docker/cli/cli-plugins/socket"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
@@ -31,19 +28,4 @@ func endOnSignal() (listening func()) {
 		signal.Stop(signals)
 		close(done)
 	})
-}
-
-// signalledBefore reports whether the Docker CLI received a signal before it started this program. The Docker CLI then closes the
-// socket by which it passes signals on (docker/cli, cmd/docker/docker.go), and the plugin library treats a closed socket as no socket.
-func signalledBefore() bool {
-	address, ok := os.LookupEnv(socket.EnvKey)
-	if !ok {
-		return false
-	}
-	conn, err := net.Dial("unix", address)
-	if err != nil {
-		return true
-	}
-	_ = conn.Close() // the connection only tested whether the socket is open
-	return false
 }

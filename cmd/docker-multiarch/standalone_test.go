@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/plugin"
 )
 
 // Without the Docker CLI in front, the program has the CLI's flags as well as its own.
@@ -22,7 +23,7 @@ func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		build.RunE = func(*cobra.Command, []string) error { return nil }
-		standalone(dockerCLI, root)
+		plugin.Alone(dockerCLI, root)
 		chosen := ""
 		root.PersistentPreRunE = func(*cobra.Command, []string) error {
 			chosen = root.PersistentFlags().Lookup("context").Value.String()

@@ -9,10 +9,9 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/docker/cli/cli/command/formatter"
-	"github.com/docker/cli/templates"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/template"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
@@ -24,7 +23,7 @@ func AddTemplateFlag(cmd *cobra.Command, format *string, others ...string) {
 
 // CheckTemplate refuses an invalid --format before any work.
 func CheckTemplate(format string) error {
-	if _, err := templates.Parse(format); err != nil {
+	if err := template.Check(format); err != nil {
 		return &Usage{Err: err, Hint: "--format takes table, json, or a Go template such as '{{.Name}}'; --format '{{json .}}' prints all fields"}
 	}
 	return nil
@@ -35,55 +34,33 @@ const allFields = "--format '{{json .}}' prints all fields"
 // Columns are the columns of a table: the template for "table", and a heading for each field that a template may use.
 type Columns struct {
 	Table    string
-	Headings formatter.SubHeaderContext
+	Headings map[string]string
 	Pretty   string // a template whose values are for people, as those of a table are
 }
 
-// row is the value that a template is executed on.
-type row = formatter.SubContext
-
 // WriteRows prints rows in a --format. json is one object a line.
-func WriteRows[T row](out io.Writer, format string, c Columns, rows []T) error {
-	if format == formatter.TableFormatKey {
-		format = formatter.TableFormatKey + " " + c.Table
+func WriteRows[T any](out io.Writer, format string, c Columns, rows []T) error {
+	if format == template.Table {
+		format += " " + c.Table
 	}
-	var text bytes.Buffer
-	ctx := formatter.Context{Output: &text, Format: formatter.Format(format)}
-	if IsTable(format) || format != "" && format == c.Pretty {
+	if template.IsTable(format) || format != "" && format == c.Pretty {
 		flatten(reflect.ValueOf(rows))
 	}
-	err := ctx.Write(&formatter.HeaderContext{Header: c.Headings}, func(write func(formatter.SubContext) error) error {
-		for _, r := range rows {
-			if err := write(r); err != nil {
-				return &Usage{Err: err, Hint: allFields}
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		_, err = io.WriteString(out, AsDocument(text.String()))
+	var text bytes.Buffer
+	if err := template.Rows(&text, format, c.Headings, rows); err != nil {
+		return &Usage{Err: err, Hint: allFields}
 	}
+	_, err := io.WriteString(out, AsDocument(text.String()))
 	return err
 }
 
-// IsTable reports whether a format's values are for people.
-func IsTable(format string) bool { return formatter.Format(format).IsTable() }
-
 // WriteOne prints a single answer in a --format other than "table". json is one line.
 func WriteOne(out io.Writer, format string, v any) error {
-	text := strings.TrimSpace(strings.TrimPrefix(format, formatter.TableFormatKey+" "))
-	if text == formatter.JSONFormatKey {
-		text = formatter.JSONFormat
-	}
-	tmpl, err := templates.Parse(strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(text))
-	var body bytes.Buffer
-	if err == nil {
-		err = tmpl.Execute(&body, v)
-	}
-	if err != nil {
+	var text bytes.Buffer
+	if err := template.One(&text, format, v); err != nil {
 		return &Usage{Err: err, Hint: allFields}
 	}
-	_, err = fmt.Fprintln(out, AsDocument(body.String()))
+	_, err := fmt.Fprintln(out, AsDocument(text.String()))
 	return err
 }
 

@@ -4,19 +4,11 @@ import (
 	"io"
 	"testing"
 
-	"github.com/docker/cli/cli/command/formatter"
-
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 type shownRow struct{ Name, Words string }
-
-// shownRows are rows of a table.
-type shownRows struct {
-	formatter.HeaderContext
-	shownRow
-}
 
 func TestNoHostileTextIsShownAsItIs(t *testing.T) {
 	value := clitest.Filled[shownRow]()
@@ -27,7 +19,7 @@ func TestNoHostileTextIsShownAsItIs(t *testing.T) {
 			_ = cli.WriteOne(out, "{{json .Name}}", value)
 		},
 		"writeRows": func(out io.Writer) {
-			_ = cli.WriteRows(out, "table", cli.Columns{Table: "{{.Name}}", Headings: map[string]string{"Name": "NAME"}}, []*shownRows{{shownRow: value}})
+			_ = cli.WriteRows(out, "table", cli.Columns{Table: "{{.Name}}", Headings: map[string]string{"Name": "NAME"}}, []*shownRow{&value})
 		},
 	}, "stream", "newStream", "write", "exact", "bare", "writeError", "putf", "newTable")
 }

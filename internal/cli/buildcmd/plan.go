@@ -9,6 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/planview"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/template"
 	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
@@ -69,7 +70,7 @@ func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 		return err
 	}
 	plan := planview.Of(j.request, outlook)
-	if cli.IsTable(o.format) || o.format == "" {
+	if template.IsTable(o.format) || o.format == "" {
 		planview.Print(w.Out, plan)
 	} else if err := cli.WriteOne(w.Out, o.format, plan); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/template"
 )
 
 func aBuilder() builder.Status {
@@ -27,8 +28,8 @@ const aNode = `{"Name":"b0","Driver":"docker-container","Endpoint":"unix:///e","
 	`"DriverOpts":{"memory":"2g"},"Flags":["--debug"],"Image":"moby/buildkit:x","Container":"docker-multiarch-b-0","Volume":"docker-multiarch-b-0-state","Network":"bridge"`
 
 func TestTheFormatsOfBuilderLs(t *testing.T) {
-	row := func() *builderContext {
-		return &builderContext{builderRow: rowOf(onEngine(builder.Details{Status: aBuilder()}), "unix:///e", "b")}
+	row := func() *builderLine {
+		return lineOf(rowOf(onEngine(builder.Details{Status: aBuilder()}), "unix:///e", "b"))
 	}
 	object := `{"Name":"b","Driver":"docker-container","Current":true,"Created":"2023-11-14T22:13:20Z","Nodes":[` + aNode + "}]}\n"
 	for format, want := range map[string]string{
@@ -41,7 +42,7 @@ func TestTheFormatsOfBuilderLs(t *testing.T) {
 		"table {{.Name}}\t{{.Buildkit}}": "NAME/NODE   BUILDKIT\nb           v0.33.1\n",
 	} {
 		var out strings.Builder
-		if err := cli.WriteRows(&out, format, builderColumns(), []*builderContext{row()}); err != nil {
+		if err := cli.WriteRows(&out, format, builderColumns(), []*builderLine{row()}); err != nil {
 			t.Errorf("%s: %v", format, err)
 		}
 		if d := cmp.Diff(want, out.String()); d != "" {
@@ -49,7 +50,7 @@ func TestTheFormatsOfBuilderLs(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := cli.WriteRows(&out, "{{.Nam}}", builderColumns(), []*builderContext{row()}); err == nil {
+	if err := cli.WriteRows(&out, "{{.Nam}}", builderColumns(), []*builderLine{row()}); err == nil {
 		t.Error("a field that is not there is taken")
 	}
 }
@@ -64,9 +65,8 @@ func TestABuilderWithTwoContainersIsOneRow(t *testing.T) {
 	onHost := aBuilder()
 	onHost.OnHost, onHost.State, onHost.Network, onHost.Container = true, "running", "host", "docker-multiarch-b-0-host"
 	row := rowOf(onEngine(builder.Details{Status: aBuilder()}, builder.Details{Status: onHost}), "unix:///e", "b")
-	c := &builderContext{builderRow: row}
-	if got := c.Status() + " " + c.Network(); got != "running bridge, host" || len(linesOf(row, false)) != 1 {
-		t.Errorf("it is %s", got)
+	if c := lineOf(row); c.Status+" "+c.Network != "running bridge, host" || len(linesOf(row, false, false)) != 1 {
+		t.Errorf("it is %+v", c)
 	}
 	second := details()
 	second.Status = onHost
@@ -112,7 +112,7 @@ func TestTheJSONOfBuilderInspect(t *testing.T) {
 		`"GCPolicy":[{"all":true,"filter":["type==regular"],"keepDuration":3600000000000,"reservedSpace":0,"maxUsedSpace":53687091200,"minFreeSpace":0}],` +
 		`"Proxies":{"HTTP_PROXY":"http://u:xxxxx@p"},"CertHosts":["r"],"UserConfig":false,"Config":"[worker.oci]\nx = 1\n","MadeBy":"v1"}]}` + "\n"
 	var out strings.Builder
-	if err := cli.WriteRows(&out, "json", builderColumns(), []*builderContext{{builderRow: inspected()}}); err != nil {
+	if err := cli.WriteRows(&out, "json", builderColumns(), []*builderLine{lineOf(inspected())}); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, out.String()); d != "" {
@@ -181,7 +181,7 @@ func TestTheFormatsOfBuilderDu(t *testing.T) {
 		"{{json .UsageCount}}": "2\n0\n",
 	} {
 		var out strings.Builder
-		if err := cli.WriteRows(&out, format, recordColumns(false), recordRows(records, cli.IsTable(format), used.Add(2*time.Hour))); err != nil {
+		if err := cli.WriteRows(&out, format, recordColumns(false), recordRows(records, template.IsTable(format), used.Add(2*time.Hour))); err != nil {
 			t.Errorf("%s: %v", format, err)
 		}
 		if d := cmp.Diff(want, out.String()); d != "" {

@@ -20,7 +20,7 @@ func TestNoBuilderPrinterShowsHostileTextAsItIs(t *testing.T) {
 		"writeTotals": func(out io.Writer) { writeTotals(out, records) },
 		"inspectText": func(out io.Writer) { _ = inspectText(out, inspected) },
 		"writeRows": func(out io.Writer) {
-			_ = cli.WriteRows(out, "table", builderColumns(), []*builderContext{{builderRow: inspected}})
+			_ = cli.WriteRows(out, "table", builderColumns(), []*builderLine{lineOf(inspected)})
 			for _, format := range []string{"table {{.Description}}\t{{.Type}}", recordPretty, "json"} {
 				_ = cli.WriteRows(out, format, recordColumns(true), recordRows(records, false, records[0].CreatedAt))
 			}

@@ -86,7 +86,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	if o.format == "table" {
 		return errors.Join(inspectText(w.Out, row), notReady)
 	}
-	return errors.Join(cli.WriteRows(w.Out, o.format, builderColumns(), []*builderContext{{builderRow: row}}), notReady)
+	return errors.Join(cli.WriteRows(w.Out, o.format, builderColumns(), []*builderLine{lineOf(row)}), notReady)
 }
 
 // bootstrap makes all nodes of a builder ready. A node that fails does not stop the others.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/template"
 )
 
 type lsOptions struct {
@@ -66,16 +67,13 @@ func runLs(ctx context.Context, w *cli.Env, o lsOptions) error {
 		return err
 	}
 	_, engine := w.Endpoint()
-	var rows []*builderContext
+	var rows []*builderLine
 	for _, d := range all {
 		row := rowOf(d, engine, current)
-		if !cli.IsTable(o.format) {
-			rows = append(rows, &builderContext{builderRow: row})
-			continue
-		}
-		for _, line := range linesOf(row, d.stored()) {
-			line.forTable, line.whole = true, o.noTrunc
-			rows = append(rows, line)
+		if template.IsTable(o.format) {
+			rows = append(rows, linesOf(row, d.stored(), o.noTrunc)...)
+		} else {
+			rows = append(rows, lineOf(row))
 		}
 	}
 	if err := cli.WriteRows(w.Out, o.format, builderColumns(), rows); err != nil {
@@ -87,7 +85,7 @@ func runLs(ctx context.Context, w *cli.Env, o lsOptions) error {
 	for _, err := range unusable {
 		w.Say(fmt.Sprintf("%v: it is not listed", err))
 	}
-	if cli.IsTable(o.format) {
+	if template.IsTable(o.format) {
 		sayErrors(w, all)
 	}
 	return nil

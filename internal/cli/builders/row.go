@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/cli/cli/command/formatter"
 	bkclient "github.com/moby/buildkit/client"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -209,27 +208,65 @@ func shortened(platforms []string) string {
 	return strings.Join(words, ", ")
 }
 
-// builderContext is a builder for a template. Besides the fields of builderRow it has the fields of the first node, summaries of all
-// nodes, and the field names of docker buildx ls. In a table it may also be the line of one node: then it is the only one of Nodes.
-type builderContext struct {
-	formatter.HeaderContext `json:"-"`
+// builderLine is a builder for a template. Besides the fields of builderRow it has the fields of the first node, summaries of all nodes,
+// and the field names of docker buildx ls. In a table it may also be the line of one node: then it is the only one of Nodes.
+type builderLine struct {
 	builderRow
-	forTable, whole bool
-	node            bool // the line is that of a node below its builder
+
+	DriverEndpoint string `json:"-"` // the driver, or a node's address in the line of a node
+	Endpoint       string `json:"-"` // the first node's address, which is that of its engine if it has one
+	Status         string `json:"-"` // running if one of the nodes is running, else the first node's
+	Buildkit       string `json:"-"` // the version on the first node whose version is known
+	LastActivity   string `json:"-"` // empty: it is not recorded
+	Container      string `json:"-"` // the first node's
+	Volume         string `json:"-"` // with the first node's cache
+	Image          string `json:"-"` // the first node's
+	Network        string `json:"-"` // the networks of all nodes, each once
+	Error          string `json:"-"` // why the first node that does not answer does not
+	Platforms      string `json:"-"` // of all nodes, each once, first those that the user fixed
+}
+
+// lineOf returns the line of a builder.
+func lineOf(row builderRow) *builderLine {
+	line := &builderLine{
+		builderRow: row, DriverEndpoint: row.Driver, Network: networks(row.Nodes), Platforms: strings.Join(platformsOf(row.Nodes), ", "),
+		Buildkit: firstOf(row.Nodes, func(n nodeRow) string { return n.Version }),
+		Error:    firstOf(row.Nodes, func(n nodeRow) string { return n.Err }),
+	}
+	if row.KeptBy != "" {
+		line.DriverEndpoint = fmt.Sprintf("%s (%s)", row.Driver, row.KeptBy)
+	}
+	if len(row.Nodes) > 0 {
+		n := row.Nodes[0]
+		line.Endpoint, line.Status, line.Container, line.Volume, line.Image = n.Endpoint, n.Status, n.Container, n.Volume, n.Image
+	}
+	if slices.ContainsFunc(row.Nodes, func(n nodeRow) bool { return n.Status == "running" }) {
+		line.Status = "running"
+	}
+	return line
 }
 
 // linesOf returns the lines of a table for a builder: one, or if a file defines it, one for the builder and one for each node.
-func linesOf(row builderRow, stored bool) []*builderContext {
+func linesOf(row builderRow, stored, whole bool) []*builderLine {
 	if row.Current {
 		row.Name += "*"
 	}
-	if !stored {
-		return []*builderContext{{builderRow: row}}
+	nodes := row.Nodes
+	if stored {
+		row.Nodes = nil
 	}
-	lines := []*builderContext{{builderRow: row}}
-	lines[0].Nodes = nil
-	for _, n := range row.Nodes {
-		lines = append(lines, &builderContext{builderRow: builderRow{Name: nodeMark + n.Name, Driver: n.Driver, Nodes: []nodeRow{n}}, node: true})
+	lines := []*builderLine{lineOf(row)}
+	if stored {
+		for _, n := range nodes {
+			line := lineOf(builderRow{Name: nodeMark + n.Name, Driver: n.Driver, Nodes: []nodeRow{n}})
+			line.DriverEndpoint = nodeMark + n.Endpoint
+			lines = append(lines, line)
+		}
+	}
+	for _, line := range lines {
+		if !whole {
+			line.Platforms = shortened(platformsOf(line.Nodes))
+		}
 	}
 	return lines
 }
@@ -237,57 +274,10 @@ func linesOf(row builderRow, stored bool) []*builderContext {
 // nodeMark begins the line of a node in a table, as in docker buildx ls.
 const nodeMark = ` \_ `
 
-func (c *builderContext) first() (n nodeRow) {
-	if len(c.Nodes) > 0 {
-		n = c.Nodes[0]
-	}
-	return n
-}
-
-// DriverEndpoint returns the driver, or a node's address in the line of a node. This and the following methods have the names of
-// docker buildx ls.
-func (c *builderContext) DriverEndpoint() string {
-	switch {
-	case c.node:
-		return nodeMark + c.Endpoint()
-	case c.KeptBy != "":
-		return fmt.Sprintf("%s (%s)", c.Driver, c.KeptBy)
-	}
-	return c.Driver
-}
-
-// Endpoint returns the first node's address, which is that of its engine if it has one.
-func (c *builderContext) Endpoint() string { return c.first().Endpoint }
-
-// Status returns running if one of the nodes is running, else the first node's status.
-func (c *builderContext) Status() string {
-	if slices.ContainsFunc(c.Nodes, func(n nodeRow) bool { return n.Status == "running" }) {
-		return "running"
-	}
-	return c.first().Status
-}
-
-// Buildkit returns the version of BuildKit on the first node whose version is known.
-func (c *builderContext) Buildkit() string {
-	return c.firstOf(func(n nodeRow) string { return n.Version })
-}
-
-// LastActivity returns "": the last activity is not recorded.
-func (c *builderContext) LastActivity() string { return "" }
-
-// Container returns the first node's container.
-func (c *builderContext) Container() string { return c.first().Container }
-
-// Volume returns the volume with the first node's cache.
-func (c *builderContext) Volume() string { return c.first().Volume }
-
-// Image returns the first node's image.
-func (c *builderContext) Image() string { return c.first().Image }
-
-// Network returns the networks of all nodes, each once.
-func (c *builderContext) Network() string {
+// networks returns the networks of all nodes, each once.
+func networks(nodes []nodeRow) string {
 	var names []string
-	for _, n := range c.Nodes {
+	for _, n := range nodes {
 		if n.Network != "" && !slices.Contains(names, n.Network) {
 			names = append(names, n.Network)
 		}
@@ -295,13 +285,9 @@ func (c *builderContext) Network() string {
 	return strings.Join(names, ", ")
 }
 
-// Error returns why the first node that does not answer does not.
-func (c *builderContext) Error() string {
-	return c.firstOf(func(n nodeRow) string { return n.Err })
-}
-
-func (c *builderContext) firstOf(value func(nodeRow) string) string {
-	for _, n := range c.Nodes {
+// firstOf returns the first value of a node that is not empty.
+func firstOf(nodes []nodeRow, value func(nodeRow) string) string {
+	for _, n := range nodes {
 		if v := value(n); v != "" {
 			return v
 		}
@@ -309,15 +295,11 @@ func (c *builderContext) firstOf(value func(nodeRow) string) string {
 	return ""
 }
 
-// Platforms returns the platforms of all nodes, each once, first those that the user fixed. A table gets a shortened list.
-func (c *builderContext) Platforms() string {
+// platformsOf returns the platforms of all nodes, each once, first those that the user fixed.
+func platformsOf(nodes []nodeRow) []string {
 	var fixed, found []string
-	for _, n := range c.Nodes {
+	for _, n := range nodes {
 		fixed, found = append(fixed, n.Fixed...), append(found, n.Platforms...)
 	}
-	all := withFixed(fixed, found)
-	if c.forTable && !c.whole {
-		return shortened(all)
-	}
-	return strings.Join(all, ", ")
+	return withFixed(fixed, found)
 }

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/docker/cli/cli/command/formatter"
 	"github.com/docker/cli/opts"
 	"github.com/docker/go-units"
 	bkclient "github.com/moby/buildkit/client"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/template"
 )
 
 // recordTable and recordPretty are the formats of docker buildx du.
@@ -41,8 +41,6 @@ func recordColumns(nodes bool) cli.Columns {
 
 // recordRow is a record of a cache, with the fields of docker buildx du. Its keys in JSON are stable.
 type recordRow struct {
-	formatter.HeaderContext `json:"-"`
-
 	ID          string
 	Parents     []string
 	CreatedAt   string
@@ -164,14 +162,14 @@ func newBuilderDuCommand(w *cli.Env) *cobra.Command {
 	cmd.Flags().Var(&o.filter, "filter", "Provide filter values (e.g. \"until=24h\", \"type=exec.cachemount\")")
 	_ = cmd.RegisterFlagCompletionFunc("filter", completeCacheFilter)
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, `Shorthand for "--format=pretty"`)
-	cli.AddTemplateFlag(cmd, &o.format, formatter.PrettyFormatKey)
+	cli.AddTemplateFlag(cmd, &o.format, template.Pretty)
 	addTimeoutFlag(cmd, &o.timeout)
 	cli.AddTrustFlag(cmd.Flags(), &o.trust)
 	return cmd
 }
 
 func runDu(ctx context.Context, w *cli.Env, o duOptions, name string) error {
-	if o.verbose || o.format == formatter.PrettyFormatKey {
+	if o.verbose || o.format == template.Pretty {
 		o.format = recordPretty
 	}
 	if err := cli.CheckTemplate(o.format); err != nil {
@@ -206,7 +204,7 @@ func printUsage(w *cli.Env, o duOptions, found map[string][]*bkclient.UsageInfo)
 	var rows []*recordRow
 	for _, node := range slices.Sorted(maps.Keys(found)) {
 		records = append(records, found[node]...)
-		for _, row := range recordRows(found[node], cli.IsTable(o.format), time.Now()) {
+		for _, row := range recordRows(found[node], template.IsTable(o.format), time.Now()) {
 			row.Node = node
 			rows = append(rows, row)
 		}
@@ -214,7 +212,7 @@ func printUsage(w *cli.Env, o duOptions, found map[string][]*bkclient.UsageInfo)
 	if err := cli.WriteRows(w.Out, o.format, recordColumns(len(found) > 1), rows); err != nil {
 		return err
 	}
-	if (o.format == formatter.TableFormatKey || o.format == recordPretty) && len(o.filter.Value()) == 0 {
+	if (o.format == template.Table || o.format == recordPretty) && len(o.filter.Value()) == 0 {
 		writeTotals(w.Out, records)
 	}
 	return nil

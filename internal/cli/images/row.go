@@ -26,7 +26,8 @@ type imageRow struct {
 	Platforms    []platformRow
 	Others       []otherRow `json:",omitempty"` // entries of the index that are not images
 
-	tree tree.Tree
+	Manifest peerManifest `json:"-"` // the index or manifest, with its digest and size
+	Image    any          `json:"-"` // the configuration of a single image, or those of an index by platform
 }
 
 // platformRow is an image of one platform.
@@ -64,7 +65,7 @@ type otherRow struct {
 func newImageRow(name string, t tree.Tree) imageRow {
 	row := imageRow{
 		Name: name, Kind: "index", Digest: t.Root.Digest, MediaType: t.Root.MediaType, Size: t.Root.Size, Annotations: t.Annotations,
-		Platforms: []platformRow{}, tree: t,
+		Platforms: []platformRow{}, Manifest: manifestOf(t),
 	}
 	for _, img := range t.Images {
 		row.Platforms = append(row.Platforms, newPlatformRow(img, t.Annotations))
@@ -79,6 +80,7 @@ func newImageRow(name string, t tree.Tree) imageRow {
 	default:
 		row.Kind, row.ArtifactType, row.Others = "artifact", row.Others[0].ArtifactType, nil
 	}
+	row.Image = configsOf(t, row.Kind == "image")
 	return row
 }
 
@@ -108,12 +110,11 @@ func baseOf(img tree.Image, index map[string]string) *baseRow {
 	return &base
 }
 
-// Manifest returns the index or manifest with its digest and size.
-func (r imageRow) Manifest() (peerManifest, error) {
-	m := peerManifest{Digest: r.Digest, Size: r.Size}
-	err := json.Unmarshal(r.tree.Body, &m)
-	m.MediaType = r.MediaType
-	return m, err
+// manifestOf returns the index or manifest at the root of a tree, with its digest and size.
+func manifestOf(t tree.Tree) (m peerManifest) {
+	_ = json.Unmarshal(t.Body, &m) // the tree was read from it
+	m.MediaType, m.Digest, m.Size = t.Root.MediaType, t.Root.Digest, t.Root.Size
+	return m
 }
 
 // peerManifest is .Manifest of the peer's templates.
@@ -128,13 +129,13 @@ type peerManifest struct {
 	Annotations   map[string]string     `json:"annotations,omitempty"`
 }
 
-// Image returns the configuration of a single image, or those of an index by platform.
-func (r imageRow) Image() any {
-	if r.Kind == "image" {
-		return r.tree.Images[0].Config
+// configsOf returns the configuration of a single image, or those of an index by platform.
+func configsOf(t tree.Tree, single bool) any {
+	if single {
+		return t.Images[0].Config
 	}
 	configs := map[string]ocispecs.Image{}
-	for _, img := range r.tree.Images {
+	for _, img := range t.Images {
 		configs[platform.Format(*img.Descriptor.Platform)] = img.Config
 	}
 	return configs

@@ -1,0 +1,173 @@
+// Package plugin starts the commands: behind the Docker CLI, whose plugin they are, or without it.
+//
+// It stands for the package of that name of docker/cli. The help of that one is a template, and a program with text/template keeps every
+// exported method of its types: 5 MB more, of which 4 are in memory (decision 68).
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli-plugins/metadata"
+	"github.com/docker/cli/cli-plugins/socket"
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/connhelper"
+	"github.com/docker/cli/cli/flags"
+	"github.com/moby/moby/client"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+)
+
+// Asked reports whether the Docker CLI asks what this plugin is.
+func Asked() bool { return len(os.Args) == 2 && os.Args[1] == metadata.MetadataSubcommandName }
+
+// Answer tells the Docker CLI what this plugin is.
+func Answer(out io.Writer, about metadata.Metadata) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(about)
+}
+
+// Standalone reports whether the program was not started by the Docker CLI.
+func Standalone() bool { return os.Getenv(metadata.ReexecEnvvar) == "" }
+
+// Run runs the command line of a plugin: the Docker CLI's own flags, then the name of root and its arguments.
+func Run(docker *command.DockerCli, root *cobra.Command, words []string) error {
+	front, options := frontOf(root)
+	args, err := afterGlobalFlags(front, words)
+	if err != nil {
+		return err
+	}
+	global := words[:len(words)-len(args)]
+	front.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if signalledBefore() {
+			return cli.Interrupted{Signal: os.Interrupt}
+		}
+		ctx, cancel := context.WithCancel(cmd.Context())
+		cmd.SetContext(ctx)
+		socket.ConnectAndWait(cancel)
+		options.SetDefaultOptions(front.Flags())
+		if err := docker.Initialize(options, settings(global)...); err != nil {
+			return err
+		}
+		measured(docker, cmd)
+		return nil
+	}
+	front.SetArgs(args)
+	return front.Execute()
+}
+
+// frontOf returns a command that stands for the Docker CLI in front of root, and the values of its flags.
+func frontOf(root *cobra.Command) (*cobra.Command, *flags.ClientOptions) {
+	front := &cobra.Command{
+		Use:          "docker",
+		Short:        metadata.NamePrefix + root.Name() + " is a Docker CLI plugin",
+		SilenceUsage: true, SilenceErrors: true, TraverseChildren: true, DisableFlagsInUseLine: true,
+		CompletionOptions: cobra.CompletionOptions{
+			HiddenDefaultCmd: true, DisableDescriptions: os.Getenv("DOCKER_CLI_DISABLE_COMPLETION_DESCRIPTION") != "",
+		},
+	}
+	front.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	options := flags.NewClientOptions()
+	options.InstallFlags(front.Flags())
+	addHelpFlag(front)
+	_ = front.PersistentFlags().MarkShorthandDeprecated("help", "use --help")
+	setHelp(front)
+	front.SetHelpCommand(helpCommand())
+	front.SetIn(root.InOrStdin())
+	front.SetOut(root.OutOrStdout())
+	front.SetErr(root.ErrOrStderr())
+	front.AddCommand(root)
+	return front, options
+}
+
+// afterGlobalFlags parses the flags before the first command, and returns the rest.
+func afterGlobalFlags(front *cobra.Command, args []string) ([]string, error) {
+	global := pflag.NewFlagSet(front.Name(), pflag.ContinueOnError)
+	global.SetInterspersed(false)
+	global.AddFlagSet(front.Flags())
+	global.AddFlagSet(front.PersistentFlags())
+	if err := global.Parse(args); err != nil {
+		return nil, cli.UsageError(front, "%w", err)
+	}
+	return global.Args(), nil
+}
+
+// settings returns what a plugin sets besides the user's options: telemetry, and the connection to the engine through the Docker CLI, with
+// the user's global flags, where that asks for it.
+func settings(global []string) []command.CLIOption {
+	all := []command.CLIOption{command.WithEnableGlobalMeterProvider(), command.WithEnableGlobalTracerProvider()}
+	if os.Getenv("DOCKER_CLI_PLUGIN_USE_DIAL_STDIO") == "" {
+		return all
+	}
+	return append(all, command.WithInitializeClient(func(*command.DockerCli) (client.APIClient, error) {
+		dial, err := connhelper.GetCommandConnectionHelper(os.Getenv(metadata.ReexecEnvvar), slices.Concat(global, []string{"system", "dial-stdio"})...)
+		if err != nil {
+			return nil, err
+		}
+		return client.New(client.WithDialContext(dial.Dialer))
+	}))
+}
+
+// measured makes a command report how long it ran, if the Docker CLI's telemetry is on.
+func measured(docker *command.DockerCli, cmd *cobra.Command) {
+	run := cmd.RunE
+	if run == nil { // one of cobra's own
+		run = func(cmd *cobra.Command, args []string) error { cmd.Run(cmd, args); return nil }
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ended := docker.StartInstrumentation(cmd)
+		err := run(cmd, args)
+		ended(err)
+		return err
+	}
+}
+
+// Alone makes root work without the Docker CLI in front: root reads the Docker configuration and environment itself, and takes the Docker
+// CLI's global flags.
+func Alone(docker *command.DockerCli, root *cobra.Command) *cobra.Command {
+	options := flags.NewClientOptions()
+	given := pflag.NewFlagSet("docker", pflag.ContinueOnError)
+	options.InstallFlags(given)
+	given.VisitAll(func(f *pflag.Flag) {
+		f.Hidden = true
+		if root.Flags().Lookup(f.Name) == nil {
+			root.Flags().AddFlag(f)
+		}
+		everywhere := *f
+		if f.Shorthand == "c" {
+			everywhere.Shorthand = "" // build uses the letter for --cpu-shares
+		}
+		root.PersistentFlags().AddFlag(&everywhere)
+	})
+	root.CompletionOptions.HiddenDefaultCmd = false // behind the Docker CLI, its own completion command is used
+	addHelpFlag(root)
+	setHelp(root)
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		options.SetDefaultOptions(root.PersistentFlags())
+		return docker.Initialize(options)
+	}
+	return root
+}
+
+// helpCommand is the Docker CLI's: "docker help multiarch build" reaches the plugin as "help multiarch build".
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [command]", Short: "Help about the command", Hidden: true,
+		PersistentPreRun: func(*cobra.Command, []string) {}, // it needs no engine
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return fmt.Errorf("unknown help topic: %s", strings.Join(args, " "))
+			}
+			return found.Help()
+		},
+	}
+}
