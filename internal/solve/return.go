@@ -45,7 +45,8 @@ func (f *fleet) await(ctx context.Context, r *nodeRun, lost error) (*nodeRun, er
 	}
 	run, err := f.again(r)
 	if err == nil {
-		f.env.Progress.Note(diag.Notef("node %q answers again; going on with %s: finished steps are in its cache, and one that was running begins again", r.node.Name, goOn))
+		f.env.Progress.Note(diag.Notef("node %q answers again; going on with %s: finished steps are in its cache, and one that was running begins again",
+			r.node.Name, goOn))
 	}
 	return run, err
 }

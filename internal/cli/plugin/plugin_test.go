@@ -107,9 +107,9 @@ func TestTheGlobalFlagsOfTheDockerCLIApply(t *testing.T) {
 		t.Errorf("it ran: %t, %v", ran, err)
 	}
 	for words, want := range map[string]string{
-		"--nothing multiarch wait":                 "unknown flag: --nothing",
-		"--context nothing -H x multiarch wait":    "cannot specify both --host and --context",
-		"help multiarch nothing":                   "unknown help topic: multiarch nothing",
+		"--nothing multiarch wait":              "unknown flag: --nothing",
+		"--context nothing -H x multiarch wait": "cannot specify both --host and --context",
+		"help multiarch nothing":                "unknown help topic: multiarch nothing",
 	} {
 		err := plugin.Run(newDocker(t), tree(nil), strings.Fields(words))
 		if err == nil || !strings.Contains(err.Error(), want) {

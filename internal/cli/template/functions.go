@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/DataDog/datadog-agent/pkg/template/text"
+	template "github.com/DataDog/datadog-agent/pkg/template/text"
 )
 
 // functions are those of docker/cli's package templates, which has no names for them.

@@ -9,7 +9,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/DataDog/datadog-agent/pkg/template/text"
+	template "github.com/DataDog/datadog-agent/pkg/template/text"
 	"github.com/docker/cli/cli/command/formatter/tabwriter"
 	"github.com/docker/cli/templates"
 )
