@@ -40,7 +40,7 @@ fuzz: ## fuzz every parser of text from outside for a second
 	e2e/env/fuzz.sh
 
 e2e: build test-env ## run the stories against real engines
-	$(E2E) go test -tags e2e -count=1 -timeout 60m ./e2e/... ./builder/probe ./internal/buildkitmsg
+	$(E2E) go test -tags e2e -count=1 -timeout 75m ./e2e/... ./builder/probe ./internal/buildkitmsg
 
 e2e-cross: build test-env ## compare cross-compiled images with emulated ones, for all platforms (half an hour)
 	MULTIARCH_E2E_CROSS=full $(E2E) go test -tags e2e -count=1 -timeout 3h -run 'TestCrossCompiledImages|TestStepsThatMayDiffer' ./e2e
