@@ -56,8 +56,16 @@ func TestTenBuildsAtOnceSpreadOverThePodsAndSurviveTheLossOfOne(t *testing.T) {
 		dir, out := s.passes(g, fmt.Sprint(i)), fmt.Sprintf("out%d", i)
 		processes[i] = s.start(call{args: s.buildArgs("--platform", "linux/amd64", "-o", out, "--progress", "plain", "--metadata-file", out+".json", dir)})
 	}
+	ended := make(chan *process, builds)
+	for _, p := range processes {
+		go func() { <-p.done; ended <- p }()
+	}
 	for range builds {
-		<-g.arrived
+		select {
+		case <-g.arrived:
+		case p := <-ended:
+			s.Fatalf("a build ended before its step: %s", p.wait().err)
+		}
 	}
 	pods := strings.Fields(s.kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.name}"))
 	s.kubectl("delete", "pod", pods[0], "--grace-period=1", "--wait=false") // its builds are in the middle of a step
