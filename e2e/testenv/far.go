@@ -65,7 +65,7 @@ func (f *Far) Address() string { return "tcp://" + f.listener.Addr().String() }
 
 // SSH is where clients of SSH reach it, if the server is the one of e2e/env: ssh://elsewhere:PORT.
 func (f *Far) SSH() string {
-	return fmt.Sprintf("ssh://elsewhere:%d", f.listener.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it listens on TCP
+	return fmt.Sprintf("ssh://elsewhere:%d", f.listener.Addr().(*net.TCPAddr).Port)
 }
 
 // ToServer returns how many bytes have arrived at the server so far.
