@@ -103,6 +103,26 @@ func TestAnAddressIsUsedWithoutABuilder(t *testing.T) {
 	s.refused(r, 1, "BUILDKIT_HOST", "127.0.0.1")
 }
 
+func TestABuilderElsewhereNeedsNoEngineHere(t *testing.T) {
+	s := besideOn(t)
+	d := s.bareUnix()
+	silent := "tcp://" + s.listen(func(net.Listener) {}) // connections are accepted, and nothing more
+	for name, engine := range map[string]string{"none": "unix://" + s.dir + "/none.sock", "a silent one": silent} {
+		t.Run(name, func(t *testing.T) {
+			s := s.in(t)
+			s.env = append(s.env, "DOCKER_HOST="+engine)
+			s.farm()
+			s.node("only", "--driver", "remote", "--driver-opt", "network=host", d.Address())
+			s.makes(d)
+			s.contains("the plan", s.plan(s.where()).out, "native")
+			s.mustBuild("-o", "type=oci,dest=image.tar", s.where())
+			s.mustDocker("multiarch", "verify", "image.tar")
+			s.contains("the list", s.mustDocker("multiarch", "builder", "ls"), s.builder, "running")
+			s.refused(s.build("--load", "-t", "app", s.where()), 1, engine)
+		})
+	}
+}
+
 func TestContainersAreMadeOnEnginesByEveryKindOfAddress(t *testing.T) {
 	s := besideOn(t)
 	for _, endpoint := range []string{"near", "secure", "far", s.host, s.farHost()} {

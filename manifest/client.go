@@ -27,8 +27,9 @@ type Options struct {
 	// loopback: localhost, 127.0.0.0/8 and ::1.
 	PlainHTTP func(host string) bool
 	// Insecure lists the registries that are tried with HTTPS without verification, and then with plain HTTP: host, host:port,
-	// or a CIDR for registries named by address, as the Docker Engine's insecure-registries.
-	Insecure []string
+	// or a CIDR for registries named by address, as the Docker Engine's insecure-registries. It is called when a registry is first
+	// reached for which PlainHTTP does not hold. nil means none.
+	Insecure func() []string
 	// CertDirs are directories like /etc/docker/certs.d: <dir>/<host:port>/*.crt are trusted in addition to the system's
 	// certificates, *.cert with *.key are presented to the registry. Every directory that has the host counts.
 	CertDirs []string
@@ -76,6 +77,9 @@ func New(opt Options) *Client {
 	}
 	if opt.PlainHTTP == nil {
 		opt.PlainHTTP = address.IsLoopback
+	}
+	if opt.Insecure == nil {
+		opt.Insecure = func() []string { return nil }
 	}
 	if opt.Transport == nil {
 		// Each child that is read at the same time needs a connection; they are kept for the tags.

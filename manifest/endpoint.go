@@ -34,7 +34,8 @@ type endpoint struct {
 func newEndpoint(name string, opt Options) (*endpoint, error) {
 	e := &endpoint{name: name, candidates: []string{"https"}, detecting: make(chan struct{}, 1)}
 	e.detecting <- struct{}{}
-	plain, insecure := opt.PlainHTTP(name), isListed(name, opt.Insecure)
+	plain := opt.PlainHTTP(name)
+	insecure := !plain && isListed(name, opt.Insecure())
 	switch {
 	case plain:
 		e.candidates = []string{"http", "https"}

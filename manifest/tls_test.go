@@ -39,6 +39,8 @@ func serve(t *testing.T, secure bool) (reference.Named, *httptest.Server) {
 
 func never(string) bool { return false }
 
+func listed(insecure ...string) func() []string { return func() []string { return insecure } }
+
 func TestSchemes(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -48,9 +50,9 @@ func TestSchemes(t *testing.T) {
 	}{
 		{"a loopback registry speaks HTTP", false, manifest.Options{}, nil},
 		{"a loopback registry speaks HTTPS", true, manifest.Options{}, nil},
-		{"an insecure registry speaks HTTPS", true, manifest.Options{PlainHTTP: never, Insecure: []string{"127.0.0.0/8"}}, nil},
-		{"an insecure registry speaks HTTP", false, manifest.Options{PlainHTTP: never, Insecure: []string{"127.0.0.1"}}, nil},
-		{"another registry speaks HTTP", false, manifest.Options{PlainHTTP: never, Insecure: []string{"10.0.0.0/8", "elsewhere:5000"}}, []string{"(https)", "the registry speaks plain HTTP", "insecure-registries"}},
+		{"an insecure registry speaks HTTPS", true, manifest.Options{PlainHTTP: never, Insecure: listed("127.0.0.0/8")}, nil},
+		{"an insecure registry speaks HTTP", false, manifest.Options{PlainHTTP: never, Insecure: listed("127.0.0.1")}, nil},
+		{"another registry speaks HTTP", false, manifest.Options{PlainHTTP: never, Insecure: listed("10.0.0.0/8", "elsewhere:5000")}, []string{"(https)", "the registry speaks plain HTTP", "insecure-registries"}},
 		{"another registry has an unknown certificate", true, manifest.Options{PlainHTTP: never}, []string{"(https)", "unknown authority", "certs.d"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -114,7 +115,11 @@ var standIns = strings.NewReplacer(
 	"*.json", "amd64.json arm64.json",
 )
 
-// errReached is the error of all registries: a command that ends with it was read as a whole.
+// noRegistry carries no request: a command that ends with its error was read as a whole.
+type noRegistry struct{}
+
+func (noRegistry) RoundTrip(*http.Request) (*http.Response, error) { return nil, errReached }
+
 var errReached = errors.New("no registry in this test")
 
 // withoutServers returns the environment of the commands as the Docker CLI gives it, but without registries.
@@ -129,8 +134,9 @@ func withoutServers(t *testing.T) (*cli.Env, *command.DockerCli) {
 	w.Drivers = drivers(w)
 	w.LookupEnv = func(string) (string, bool) { return "", false }
 	w.CacheDir, w.StateDir = t.TempDir, t.TempDir
-	w.Registry = func(context.Context, func(string), ...string) (*manifest.Client, error) { return nil, errReached }
-	w.AnyRegistry = w.Registry
+	w.Registry = func(context.Context, func(string), ...string) *manifest.Client {
+		return manifest.New(manifest.Options{Transport: noRegistry{}, Retry: manifest.Retry{MaxWait: -1}})
+	}
 	return w, dockerCLI
 }
 

@@ -87,8 +87,8 @@ func TestDigestsOnlyWithoutAPushAreRefused(t *testing.T) {
 func TestAnInsecureMergeTrustsTheRegistriesOfItsTagsAndInputsOnly(t *testing.T) {
 	s := newHarness(t)
 	var asked []string
-	client := s.Env.AnyRegistry
-	s.Env.AnyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
+	client := s.Env.Registry
+	s.Env.Registry = func(ctx context.Context, note func(string), insecure ...string) *manifest.Client {
 		asked = append(asked, strings.Join(insecure, " "))
 		return client(ctx, note)
 	}

@@ -62,10 +62,8 @@ type Docker struct {
 	// Config returns the Docker config file.
 	Config func() *configfile.ConfigFile
 	// Registry returns the client for all registries. The client calls note when it waits. insecure are insecure registries that the
-	// engine does not list as such.
-	Registry func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error)
-	// AnyRegistry is Registry for a command that needs no engine. Without an engine, no list of insecure registries is known.
-	AnyRegistry func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error)
+	// engine does not list as such. The engine is asked only for a registry elsewhere than on loopback, and need not answer.
+	Registry func(ctx context.Context, note func(string), insecure ...string) *manifest.Client
 }
 
 // Folders are the folders for the user's files.

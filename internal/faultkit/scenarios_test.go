@@ -165,7 +165,7 @@ func (w *world) shell(stderr io.Writer) *cli.Env {
 	w.Cleanup(client.Finish)
 	return &cli.Env{
 		Streams:   cli.Streams{Out: cli.NewStream(pipe{w, report}), Err: stderr},
-		Docker:    cli.Docker{AnyRegistry: func(context.Context, func(string), ...string) (*manifest.Client, error) { return client, nil }},
+		Docker:    cli.Docker{Registry: func(context.Context, func(string), ...string) *manifest.Client { return client }},
 		Folders:   cli.Folders{CacheDir: func() string { return "" }},
 		LookupEnv: func(string) (string, bool) { return "", false },
 	}

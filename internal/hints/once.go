@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	goCompiles  = regexp.MustCompile(at + `go\s+(build|install)\b`)
+	goCompiles  = matching(`go\s+(build|install)\b`)
 	goOutput    = regexp.MustCompile(`\s-o[ =]?["']?([^\s"';&|$]+)`)
 	goPlatforms = regexp.MustCompile(`\bGO(?:OS|ARCH)\b`)
 )
@@ -63,7 +63,7 @@ func (d *file) shared(step digest.Digest) bool {
 // "" if the step compiles nothing, or names no path.
 func compiledTo(s graph.Step) string {
 	text := commandOf(s)
-	m := goCompiles.FindStringSubmatch(text)
+	m := goCompiles().FindStringSubmatch(text)
 	if m == nil || goPlatforms.MatchString(text) || slices.ContainsFunc(s.Env, goPlatforms.MatchString) {
 		return ""
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/distribution/reference"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildflags"
@@ -13,7 +12,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
-	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 // ready has everything that a build or a plan needs. close is never nil.
@@ -36,41 +34,21 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 	if err != nil {
 		return r, err
 	}
-	var registry *manifest.Client
-	var answers *preflight.Answers
-	var asking errgroup.Group
+	registry := j.pushRetry.Client(w.Registry(ctx, progress.Say, j.insecure...))
 	asked := slices.DeleteFunc(slices.Concat(j.request.Repositories(), j.request.CacheRepositories()), func(repo reference.Named) bool {
 		return memory.Took(repo, pushed.Client)
 	})
-	asking.Go(func() (err error) {
-		if registry, err = w.Registry(ctx, progress.Say, j.insecure...); err == nil {
-			registry = j.pushRetry.Client(registry)
-			answers = preflight.AskRegistries(ctx, registry, asked, progress.Say)
-		}
-		return err
-	})
+	answers := preflight.AskRegistries(ctx, registry, asked, progress.Say)
+	r.preflight, r.close = answers.Wait, func() { answers.Close(); release() }
 	r.conn, err = w.Connect(ctx, cli.ConnectOptions{
 		Builder: j.builder, Targets: j.request.Platforms, Fallback: j.request.Fallback, Probe: j.request.ToProbe(), Host: j.hostNetwork(), Note: progress.Note,
 		Containers: len(j.request.Tests) > 0,
-		Permit: func(ctx context.Context) error {
-			if err := asking.Wait(); err != nil {
-				return err
-			}
-			return preflight.Refused(answers.Wait(ctx))
-		},
+		Permit:     func(ctx context.Context) error { return preflight.Refused(answers.Wait(ctx)) },
 	})
-	if err == nil {
-		r.close = func() { r.conn.Close(); release() }
-	}
-	if askErr := asking.Wait(); askErr != nil {
-		err = askErr // an unreachable engine is also the reason why there is no builder
-	} else {
-		opened := r.close
-		r.preflight, r.close = answers.Wait, func() { answers.Close(); opened() }
-	}
 	if err != nil {
 		return r, err
 	}
+	r.close = func() { answers.Close(); r.conn.Close(); release() }
 	if j.request.Outputs.Load() != nil {
 		if err := cli.CheckReserved(j.request.Outputs.Load().Names, "--load", r.conn.Images()...); err != nil {
 			return r, err

@@ -80,13 +80,12 @@ func New(t *testing.T, execute func(ctx context.Context, w *cli.Env, args []stri
 			Config:   func() *configfile.ConfigFile { return configfile.New("") },
 			Proxies:  func() map[string]string { return nil },
 			Connect:  s.connect,
-			Registry: func(context.Context, func(string), ...string) (*manifest.Client, error) {
-				return manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}), nil
+			Registry: func(context.Context, func(string), ...string) *manifest.Client {
+				return manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}})
 			},
 		},
 		Folders: cli.Folders{StateDir: sync.OnceValue(t.TempDir), CacheDir: sync.OnceValue(t.TempDir)},
 	}
-	s.Env.AnyRegistry = s.Env.Registry
 	t.Chdir(t.TempDir())
 	s.Write("Dockerfile", "FROM alpine\nRUN echo hello\n")
 	return s
@@ -134,7 +133,7 @@ func (s *Harness) Write(name, content string) {
 // Tagged returns the digest of a tag; "" if there is no such tag.
 func (s *Harness) Tagged(name string) string {
 	s.T.Helper()
-	client, _ := s.Env.Registry(s.T.Context(), nil)
+	client := s.Env.Registry(s.T.Context(), nil)
 	tags, err := cli.ParseTags([]string{s.Host + "/" + name}, nil)
 	if err != nil {
 		s.T.Fatal(err)

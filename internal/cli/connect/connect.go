@@ -4,7 +4,6 @@ package connect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -24,7 +23,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -49,18 +47,11 @@ func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env
 	}
 	w.StateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
 	w.Proxies = func() map[string]string { return proxies(dockerCLI) }
-	w.Registry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
-		info, err := w.Engine().Info(ctx)
-		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
-		return newRegistry(w, info, note), err
-	}
-	w.AnyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
-		info, err := w.Engine().Info(ctx)
-		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
-		if errors.Is(err, engine.ErrUnreachable) {
-			err = nil
-		}
-		return newRegistry(w, info, note), err
+	w.Registry = func(ctx context.Context, note func(string), insecure ...string) *manifest.Client {
+		return newRegistry(w, note, sync.OnceValue(func() []string {
+			info, _ := w.Engine().Info(ctx) // an engine that cannot be asked lists none
+			return append(info.InsecureRegistries, insecure...)
+		}))
 	}
 	w.Connect = func(ctx context.Context, opt cli.ConnectOptions) (*cli.Connection, error) {
 		return connectBuilder(ctx, w, opt)
@@ -69,10 +60,10 @@ func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env
 }
 
 // newRegistry returns the client that writes the index. It trusts and reaches the same registries as docker push.
-func newRegistry(w *cli.Env, info engine.Info, note func(string)) *manifest.Client {
+func newRegistry(w *cli.Env, note func(string), insecure func() []string) *manifest.Client {
 	return manifest.New(manifest.Options{
 		Credential: w.Logins().ForRegistries(note),
-		Insecure:   info.InsecureRegistries,
+		Insecure:   insecure,
 		CertDirs:   cli.CertDirs(),
 		Transport:  &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
 		UserAgent:  "docker-multiarch/" + w.Version,

@@ -57,11 +57,7 @@ func FindLocation(ctx context.Context, w *cli.Env, word string) (Location, error
 		err = fmt.Errorf("%q is neither a file nor the name of an image: %w", word, err)
 		return Location{}, &cli.Usage{Err: err, Hint: "for example: registry.example/app:1.0, ./app.tar"}
 	}
-	registry, err := w.AnyRegistry(ctx, w.Say)
-	if err != nil {
-		return Location{}, err
-	}
-	root, source, err := registry.Source(ctx, named)
+	root, source, err := w.Registry(ctx, w.Say).Source(ctx, named)
 	if err != nil {
 		return Location{}, err
 	}

@@ -78,11 +78,7 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 	if err := archive.examine(ctx, examine); err != nil {
 		return err
 	}
-	registry, err := w.AnyRegistry(ctx, note)
-	if err != nil {
-		return err
-	}
-	registry = o.retry.Client(registry)
+	registry := o.retry.Client(w.Registry(ctx, note))
 	repos := index.Repositories(targets)
 	answers := preflight.AskRegistries(ctx, registry, repos, note)
 	defer answers.Close()

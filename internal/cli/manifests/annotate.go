@@ -109,10 +109,7 @@ func (o annotateOptions) examineClaim(ctx context.Context, w *cli.Env, entry dra
 	if err != nil {
 		return err
 	}
-	registry, err := registryFor(ctx, w, false, name)
-	if err == nil {
-		err = draft.Examine(ctx, registry, []draft.Entry{entry}, examine)
-	}
+	err = draft.Examine(ctx, registryFor(ctx, w, false, name), []draft.Entry{entry}, examine)
 	if _, refused := errors.AsType[*gate.RefusedError](err); refused {
 		return &cli.Hinted{Err: err, Hint: "use the platform of its executables, or --verify=off to list the image for this platform anyway"}
 	}

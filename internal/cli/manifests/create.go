@@ -67,11 +67,7 @@ func runManifestCreate(ctx context.Context, w *cli.Env, o manifestCreateOptions)
 	if err != nil {
 		return err
 	}
-	registry, err := registryFor(ctx, w, o.insecure, append(listed, list)...)
-	if err != nil {
-		return err
-	}
-	registry = o.retry.Client(registry)
+	registry := o.retry.Client(registryFor(ctx, w, o.insecure, append(listed, list)...))
 	if err := drafts(w).Create(ctx, registry, draft.CreateRequest{List: list, Images: listed, Amend: o.amend, Note: w.Say}); err != nil {
 		return err
 	}

@@ -72,11 +72,7 @@ func runManifestInspect(ctx context.Context, w *cli.Env, o manifestInspectOption
 			names = append(names, image)
 		}
 	}
-	registry, err := registryFor(ctx, w, o.insecure, names...)
-	if err != nil {
-		return err
-	}
-	show := inspection{registry: registry, verbose: o.verbose}
+	show := inspection{registry: registryFor(ctx, w, o.insecure, names...), verbose: o.verbose}
 	var text []byte
 	switch {
 	case list != nil:

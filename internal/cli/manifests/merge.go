@@ -101,10 +101,7 @@ func runMerge(ctx context.Context, w *cli.Env, o mergeOptions) error {
 	if err := cli.CheckOutputs(metadata); err != nil {
 		return err
 	}
-	if req.Registry, err = registryFor(ctx, w, o.insecure, mergeNames(req, words)...); err != nil {
-		return err
-	}
-	req.Registry = o.retry.Client(req.Registry)
+	req.Registry = o.retry.Client(registryFor(ctx, w, o.insecure, mergeNames(req, words)...))
 	if req.Inputs, req.Looks, err = merge.Read(ctx, req.Registry, words, req.Tags...); err != nil {
 		return err
 	}

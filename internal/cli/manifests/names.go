@@ -50,14 +50,14 @@ func parseImage(name string) (reference.Named, error) {
 }
 
 // registryFor returns the client of all registries. With insecure, the registries of names count as insecure.
-func registryFor(ctx context.Context, w *cli.Env, insecure bool, names ...reference.Named) (*manifest.Client, error) {
+func registryFor(ctx context.Context, w *cli.Env, insecure bool, names ...reference.Named) *manifest.Client {
 	var hosts []string
 	for _, name := range names {
 		if insecure {
 			hosts = append(hosts, reference.Domain(name))
 		}
 	}
-	return w.AnyRegistry(ctx, w.Say, hosts...)
+	return w.Registry(ctx, w.Say, hosts...)
 }
 
 // draftError adds advice to the errors of drafts.

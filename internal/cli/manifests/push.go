@@ -73,11 +73,7 @@ func runManifestPush(ctx context.Context, w *cli.Env, o manifestPushOptions) err
 			names = append(names, name)
 		}
 	}
-	registry, err := registryFor(ctx, w, o.insecure, names...)
-	if err != nil {
-		return err
-	}
-	registry = o.retry.Client(registry)
+	registry := o.retry.Client(registryFor(ctx, w, o.insecure, names...))
 	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Amend: o.amend, Note: w.Say, Examine: examine}, o.purge)
 }
 
