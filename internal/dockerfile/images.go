@@ -25,6 +25,16 @@ type Choice struct {
 	Named func(name string) bool
 }
 
+// Syntax returns the image of the frontend that the text names ("# syntax="), and that line's words, the image among them; "" if it names
+// none, or the frontend that BuildKit has itself.
+func Syntax(text string) (image, words string) {
+	image, words, _, _ = parser.DetectSyntax([]byte(text))
+	if image == "dockerfile.v0" {
+		return "", ""
+	}
+	return image, words
+}
+
 // Images returns the images that a build fetches according to the Dockerfile's text alone, in the order of its lines: the
 // frontend (# syntax), the images of the stages that the target is made from (FROM), and those that these stages copy from and
 // mount. It leaves out images named in a base image's ONBUILD and names with a variable that has no value. For a text of another

@@ -74,7 +74,7 @@ func (j job) question(ctx context.Context, gw gateway.Client, question string) (
 		needed = attrs["frontend.caps"] + "," + needed
 	}
 	attrs["frontend.caps"] = needed
-	return j.node.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
+	return j.runFrontend(ctx, gw, attrs)
 }
 
 // LintQuestion is the frontend's name for its lint request.

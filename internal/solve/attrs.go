@@ -51,18 +51,6 @@ func (r Request) attrs(p platform.Platform, contextSession string) map[string]st
 	return attrs
 }
 
-// frontend returns the frontend that reads the Dockerfile with these attributes. A BUILDKIT_SYNTAX build argument replaces it, as in docker
-// buildx (build/opt.go): its first word is the frontend's image.
-func frontend(attrs map[string]string) string {
-	syntax := strings.TrimSpace(attrs["build-arg:BUILDKIT_SYNTAX"])
-	if syntax == "" {
-		return "dockerfile.v0"
-	}
-	attrs["source"], _, _ = strings.Cut(syntax, " ")
-	attrs["cmdline"] = syntax
-	return "gateway.v0"
-}
-
 // buildArgs returns all build arguments that hold for the platform. The map is new.
 func (r Request) buildArgs(p platform.Platform) map[string]string {
 	args := map[string]string{}

@@ -98,7 +98,7 @@ func (c *common) readBy(j job) bool {
 func (j job) readAll(ctx context.Context, gw gateway.Client, platforms []platform.Platform) map[string]reading {
 	attrs := j.attrs()
 	attrs["platform"] = strings.Join(platform.FormatAll(platforms), ",")
-	res, err := j.node.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
+	res, err := j.runFrontend(ctx, gw, attrs)
 	if err != nil {
 		return nil
 	}

@@ -67,12 +67,12 @@ func TestACommonReadingIsThatOfEachPlatform(t *testing.T) {
 	w.source(source.Options{Context: "https://example.com/app.git#main"}) // no session is needed to read it
 	w.Files["git://example.com/app.git#main"] = "FROM --platform=$BUILDPLATFORM golang AS build\nARG TARGETARCH\nRUN echo $TARGETARCH\n" +
 		"FROM alpine\nCOPY --from=build /x /\nCOPY --link hello /\nRUN echo hello\nLABEL a=b\n"
-	j := job{nodeRun: &nodeRun{task: task{req: w.req, env: w.env, targets: w.req.Platforms}, node: w.env.Nodes[0]}}
+	j := job{nodeRun: &nodeRun{task: task{req: w.req, env: w.env, targets: w.req.Platforms}, node: w.env.Nodes[0], fleet: &fleet{}}}
 	buildkittest.Call(t, w.Builder, func(ctx context.Context, gw gateway.Client) {
 		together := j.readAll(ctx, gw, w.req.Platforms)
 		for _, j.target = range w.req.Platforms {
 			got, ok := together[platform.Format(j.target)]
-			want, err := j.node.read(ctx, gw, frontend(j.attrs()), j.attrs())
+			want, err := j.readAlone(ctx, gw, j.attrs())
 			if !ok || err != nil {
 				t.Fatalf("%s is missing: %v", platform.Format(j.target), err)
 			}

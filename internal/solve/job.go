@@ -53,7 +53,7 @@ func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) 
 		if isolated {
 			buildcache.Isolate(attrs, j.target)
 		}
-		got, err = j.node.read(ctx, gw, frontend(attrs), attrs)
+		got, err = j.readAlone(ctx, gw, attrs)
 	}
 	if err == nil && got.opaque != nil && j.node.onlyForRegistry() {
 		return got, &preflight.UnreadSourcesError{Node: j.node.Name, Err: got.opaque}

@@ -30,9 +30,9 @@ type reading struct {
 	configPlatform platform.Platform
 }
 
-// read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of the steps that it would run.
-func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attrs map[string]string) (reading, error) {
-	res, err := n.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend, FrontendOpt: attrs})
+// readAlone solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of the steps that it would run.
+func (j job) readAlone(ctx context.Context, gw gateway.Client, attrs map[string]string) (reading, error) {
+	res, err := j.runFrontend(ctx, gw, attrs)
 	if err != nil {
 		return reading{}, err
 	}

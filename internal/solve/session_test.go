@@ -140,17 +140,6 @@ func TestTheRequestIsTheFrontendsAttributes(t *testing.T) {
 	}
 }
 
-func TestABuildArgumentReplacesTheFrontend(t *testing.T) {
-	r := Request{BuildArgs: map[string]string{"BUILDKIT_SYNTAX": " example.com/frontend:1 with words "}}
-	attrs := r.attrs(amd64, "S")
-	if got := frontend(attrs); got != "gateway.v0" {
-		t.Errorf("frontend %s", got)
-	}
-	if attrs["source"] != "example.com/frontend:1" || attrs["cmdline"] != "example.com/frontend:1 with words" {
-		t.Errorf("%v", attrs)
-	}
-}
-
 func TestAFrontendIsToldWhatItMustKnow(t *testing.T) {
 	for name, tt := range map[string]struct {
 		attrs map[string]string
