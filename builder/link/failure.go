@@ -34,7 +34,7 @@ func (e *AwayError) Error() string { return e.Err.Error() }
 func (e *AwayError) Unwrap() error { return e.Err }
 
 // isAway reports whether a connection was not made, or ended, because of the network.
-func isAway(err error) bool {
+func (l *line) isAway(err error) bool {
 	if _, ok := errors.AsType[*AwayError](err); ok {
 		return true
 	}
@@ -44,7 +44,11 @@ func isAway(err error) bool {
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return slices.Contains([]syscall.Errno{syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.ETIMEDOUT}, number)
 	}
-	return saysAway(err.Error())
+	said, ok := programSaid(err) // of an engine behind ssh, whose other errors are its own words
+	if l.opt.Program {
+		said, ok = err.Error(), true
+	}
+	return ok && saysAway(said)
 }
 
 // saysAway reports whether a program that connects (ssh, kubectl) names the network as the reason. "Connection refused" is the answer of a
@@ -67,7 +71,7 @@ func (l *line) failure(answer error, timeout time.Duration) error {
 	if err, ok := errors.AsType[*dialError](l.err); ok {
 		switch {
 		case isTimeout(err):
-		case isAway(err):
+		case l.isAway(err):
 			return &AwayError{err.error}
 		default:
 			return err.error
@@ -81,7 +85,7 @@ func (l *line) failure(answer error, timeout time.Duration) error {
 		return l.foreign()
 	case len(l.first) > 0 && code != codes.Unavailable && code != codes.DeadlineExceeded:
 		return fmt.Errorf("there is a server, but no BuildKit: %s", messageOf(answer))
-	case l.err != nil && !isTimeout(l.err) && isAway(l.err):
+	case l.err != nil && !isTimeout(l.err) && l.isAway(l.err):
 		return &AwayError{l.closed()}
 	case l.err != nil && !isTimeout(l.err):
 		return l.closed()

@@ -35,7 +35,7 @@ func (l *line) dial(ctx context.Context, _ string) (net.Conn, error) {
 	c, err := l.opt.Dial(ctx)
 	if err != nil {
 		l.failed(&dialError{err})
-		if errors.Is(err, context.DeadlineExceeded) || isAway(err) {
+		if errors.Is(err, context.DeadlineExceeded) || l.isAway(err) {
 			l.end(err)
 		}
 	}
@@ -100,7 +100,7 @@ type conn struct {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	gone := err != nil && (isAway(err) || c.line.opt.Gone != nil && c.line.opt.Gone(err))
+	gone := err != nil && (c.line.isAway(err) || c.line.opt.Gone != nil && c.line.opt.Gone(err))
 	c.line.mu.Lock()
 	defer c.line.mu.Unlock()
 	if n > 0 {

@@ -18,7 +18,6 @@ import (
 
 	controlapi "github.com/moby/buildkit/api/services/control"
 	bkclient "github.com/moby/buildkit/client"
-	"golang.org/x/sync/singleflight"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
@@ -51,13 +50,25 @@ type Link struct {
 	Client  *bkclient.Client
 	Workers []*bkclient.WorkerInfo // at least one
 
-	line      *line
-	trips     *trips
-	limit     time.Duration // of Return
-	returning singleflight.Group
+	line  *line
+	trips *trips
+	limit time.Duration   // of Return
+	open  context.Context //nolint:containedctx // until Close: the watch and all attempts to return end with it
+	close func() error    // once
+
 	mu        sync.Mutex
-	stop      func()       // ends the watch; guarded by mu
-	close     func() error // once
+	stop      func()     // ends the watch
+	returning *attempt   // that callers may share
+	reaching  sync.Mutex // one attempt at a time
+}
+
+// attempt is an attempt to reach a BuildKit again.
+type attempt struct {
+	ctx     context.Context //nolint:containedctx // until it has an outcome, or nobody waits for one
+	end     func()
+	waiting int // callers; guarded by mu of the link
+	done    chan struct{}
+	err     error // once done
 }
 
 // Open connects to a BuildKit.
@@ -83,16 +94,22 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 		}
 		return nil, err
 	}
-	l.close = sync.OnceValue(l.Client.Close)
-	l.startWatch(ctx, patient)
+	var closing func()
+	l.open, closing = context.WithCancel(context.WithoutCancel(ctx))
+	l.close = sync.OnceValue(func() error {
+		closing()
+		return l.Client.Close()
+	})
+	l.startWatch(patient)
 	return l, nil
 }
 
-func (l *Link) startWatch(ctx context.Context, p pace) {
+func (l *Link) startWatch(p pace) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stop()
-	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, stop := context.WithCancel(l.open)
+	l.stop = stop
 	go l.watch(ctx, p)
 }
 
@@ -113,13 +130,49 @@ func (l *Link) Limit() time.Duration { return l.limit }
 
 // Return connects to BuildKit again, after its network was gone, so that calls succeed from then on. While the network cannot be reached at
 // all it tries, up to its limit. Otherwise the first attempt counts: a BuildKit that accepts connections and does not answer has stopped.
-// Callers at the same time share an outcome.
+// Callers at the same time share an attempt, which goes on while one of them waits, until the link is closed.
 func (l *Link) Return(ctx context.Context) error {
-	_, err, _ := l.returning.Do("", func() (any, error) { return struct{}{}, l.reach(ctx) })
-	return err
+	a := l.join()
+	defer l.leave(a)
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// join returns the attempt that others wait for, or a new one.
+func (l *Link) join() *attempt {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.returning
+	if a == nil || a.ctx.Err() != nil {
+		a = &attempt{done: make(chan struct{})}
+		a.ctx, a.end = context.WithCancel(l.open)
+		l.returning = a
+		go func() {
+			defer close(a.done)
+			defer a.end()
+			a.err = l.reach(a.ctx)
+		}()
+	}
+	a.waiting++
+	return a
+}
+
+// leave ends an attempt with its last caller.
+func (l *Link) leave(a *attempt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a.waiting--; a.waiting == 0 {
+		a.end()
+	}
 }
 
 func (l *Link) reach(ctx context.Context) error {
+	l.reaching.Lock() // one that was given up may not have ended yet
+	defer l.reaching.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, l.limit, fmt.Errorf("it could not be reached again within %s", l.limit))
 	defer cancel()
 	for l.Away() {
@@ -154,7 +207,7 @@ func (l *Link) revive(ctx context.Context) error {
 		l.line.end(err)
 		return err
 	}
-	l.startWatch(ctx, patient)
+	l.startWatch(patient)
 	return nil
 }
 
@@ -178,12 +231,7 @@ func (l *Link) Why(ctx context.Context) error {
 }
 
 // Close ends the connection. It is idempotent.
-func (l *Link) Close() error {
-	l.mu.Lock()
-	l.stop()
-	l.mu.Unlock()
-	return l.close()
-}
+func (l *Link) Close() error { return l.close() }
 
 // options returns the options of BuildKit's client.
 func (l *line) options() []bkclient.ClientOpt {

@@ -150,8 +150,7 @@ func opened(t *testing.T, dial Dialer, p pace) *Link {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.stop()
-	l.startWatch(t.Context(), p)
+	l.startWatch(p)
 	t.Cleanup(func() { l.Close() })
 	return l
 }
@@ -386,6 +385,84 @@ func TestANetworkIsWaitedForUntilTheLimitOrTheContextEnds(t *testing.T) {
 	}
 }
 
+// unreachable makes the network answer nothing until reached is closed, and tells each attempt to connect.
+func unreachable(next *atomic.Pointer[Dialer]) (tried <-chan struct{}, reached chan struct{}) {
+	dial := *next.Load()
+	tries := make(chan struct{}, 1)
+	reached = make(chan struct{})
+	waits := Dialer(func(ctx context.Context) (net.Conn, error) {
+		select {
+		case tries <- struct{}{}:
+		default:
+		}
+		select {
+		case <-reached:
+			return dial(ctx)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	})
+	next.Store(&waits)
+	return tries, reached
+}
+
+func TestACallerThatLeavesDoesNotEndTheReturnOfOthers(t *testing.T) {
+	t.Parallel()
+	l, next := unreached(t, oneWorker())
+	tried, reached := unreachable(next)
+	left := errors.New("left")
+	first, leave := context.WithCancelCause(t.Context())
+	outcomes := map[string]chan error{"first": make(chan error, 1), "second": make(chan error, 1)}
+	go func() { outcomes["first"] <- l.Return(first) }()
+	<-tried
+	go func() { outcomes["second"] <- l.Return(t.Context()) }()
+	for waiting := 0; waiting < 2; {
+		l.mu.Lock()
+		waiting = l.returning.waiting
+		l.mu.Unlock()
+	}
+	leave(left)
+	if err := <-outcomes["first"]; !errors.Is(err, left) {
+		t.Errorf("the caller that has left got %v", err)
+	}
+	close(reached)
+	if err := <-outcomes["second"]; err != nil || l.Away() {
+		t.Errorf("the other caller got %v", err)
+	}
+}
+
+func TestAReturnEndsWithItsLastCallerOrItsLink(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(l *Link, leave func()){
+		"its last caller": func(_ *Link, leave func()) { leave() },
+		"its link":        func(l *Link, _ func()) { _ = l.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, next := unreached(t, oneWorker())
+			l.line.opt.Timeout = time.Hour
+			tried, reached := unreachable(next)
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			outcome := make(chan error, 1)
+			go func() { outcome <- l.Return(ctx) }()
+			<-tried
+			end(l, leave)
+			if err := <-outcome; !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			l.reaching.Lock() // nobody connects any more
+			l.reaching.Unlock()
+			close(reached)
+			if name == "its last caller" {
+				if err := l.Return(t.Context()); err != nil {
+					t.Errorf("the next caller got %v", err)
+				}
+			}
+		})
+	}
+}
+
 func TestAClosedConnectionIsNotAway(t *testing.T) {
 	t.Parallel()
 	dial := dialer("unix", serve(t, oneWorker()))
@@ -497,6 +574,18 @@ func TestAProgramThatSaysNothingHasReachedNothing(t *testing.T) {
 			t.Cleanup(func() { _ = other.Close() })
 			go func() { _, _ = io.Copy(io.Discard, other) }()
 			return c, nil
+		}})
+		if _, away := errors.AsType[*AwayError](err); err == nil || away != program {
+			t.Errorf("program %t: %v", program, err)
+		}
+	}
+}
+
+func TestOnlyAProgramsWordsNameTheNetwork(t *testing.T) {
+	t.Parallel()
+	for _, program := range []bool{false, true} {
+		_, err := Open(t.Context(), Options{Program: program, Dial: func(context.Context) (net.Conn, error) {
+			return nil, errors.New("the lease has timed out")
 		}})
 		if _, away := errors.AsType[*AwayError](err); err == nil || away != program {
 			t.Errorf("program %t: %v", program, err)

@@ -107,7 +107,7 @@ func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log
 		lost:      isLost(o.err),
 		elsewhere: func() bool { _, err := j.fleet.elsewhere(ctx, j, o.err); return err == nil },
 		returned: func() bool {
-			_, gone = j.fleet.returned(ctx, j, o.err)
+			_, gone = j.fleet.returned(j, o.err)
 			return gone == nil
 		},
 	})
@@ -147,7 +147,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 		}
 		next.fallback = fallback{}
 	case goOn:
-		run, err := j.fleet.returned(ctx, j, o.err)
+		run, err := j.fleet.returned(j, o.err)
 		if err != nil {
 			return next, err
 		}

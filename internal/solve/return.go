@@ -1,7 +1,6 @@
 package solve
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,9 +12,9 @@ import (
 
 // returned waits until the node of a job can be reached again, and returns the run with which its jobs go on there. lost is why the node was
 // lost; it is also the error if the node cannot return, since its connection was closed.
-func (f *fleet) returned(ctx context.Context, j job, lost error) (*nodeRun, error) {
+func (f *fleet) returned(j job, lost error) (*nodeRun, error) {
 	r := j.nodeRun
-	r.next.once.Do(func() { r.next.run, r.next.err = f.await(ctx, r, lost) })
+	r.next.once.Do(func() { r.next.run, r.next.err = f.await(r, lost) })
 	if r.next.err == nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -29,16 +28,17 @@ func (f *fleet) index(r *nodeRun) int {
 	return slices.IndexFunc(f.env.Nodes, func(n Node) bool { return n.Name == r.node.Name })
 }
 
-func (f *fleet) await(ctx context.Context, r *nodeRun, lost error) (*nodeRun, error) {
+// await is for all jobs of the node, so it does not end with one of them.
+func (f *fleet) await(r *nodeRun, lost error) (*nodeRun, error) {
 	if r.node.Return == nil || !r.node.Return.Away() {
 		return nil, lost
 	}
 	left, done := f.unfinished(r)
 	goOn := strings.Join(platform.FormatAll(left), ", ")
 	f.env.Progress.Note(diag.Warningf("%v; trying for %s to reach it again, to go on with %s there%s", lost, r.node.Return.Limit(), goOn, done))
-	err := r.node.Return.Return(ctx)
+	err := r.node.Return.Return(f.ctx)
 	switch {
-	case ctx.Err() != nil:
+	case f.ctx.Err() != nil:
 		return nil, lost
 	case err != nil:
 		return nil, &failure.LostNodeError{Node: r.node.Name, Err: fmt.Errorf("%w; %w%s", lost, err, done)}

@@ -137,9 +137,9 @@ func TestTheErrorAboutANodeThatDoesNotReturnSaysWhatIsDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{task: task{env: w.env, targets: targets}, ended: map[int]bool{0: true, 1: false}}
+	f := &fleet{ctx: t.Context(), task: task{env: w.env, targets: targets}, ended: map[int]bool{0: true, 1: false}}
 	run := &nodeRun{node: w.env.Nodes[0], own: []int{0, 1, 2}, next: &returning{}}
-	_, err = f.returned(t.Context(), job{nodeRun: run}, errors.New("BuildKit did not answer for 20s"))
+	_, err = f.returned(job{nodeRun: run}, errors.New("BuildKit did not answer for 20s"))
 	want := "BuildKit did not answer for 20s; it could not be reached again within 1m30s; done: linux/386"
 	if lost, ok := errors.AsType[*failure.LostNodeError](err); !ok || lost.Node != "default" || err.Error() != want {
 		t.Errorf("got %v", err)
