@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
@@ -21,11 +22,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Store is the folder of the file.
-type Store struct{ Dir string }
+// Store is the folder of the file. A command reads the file once, so that its steps agree about the builders; only a change reads it again.
+// It is safe for concurrent use.
+type Store struct {
+	Dir string
+
+	mu   sync.Mutex
+	read func() (File, error) // nil: not yet
+}
 
 // Path returns the name of the file.
-func (s Store) Path() string { return filepath.Join(s.Dir, "builders.json") }
+func (s *Store) Path() string { return filepath.Join(s.Dir, "builders.json") }
 
 // File is the content of the file. The zero value is an empty one.
 type File struct {
@@ -59,8 +66,17 @@ func (e *UnreadableError) Error() string {
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
 // Read returns the content of the file; an empty one if there is no file. The error for an invalid one is an
-// [UnreadableError].
-func (s Store) Read() (f File, err error) {
+// [UnreadableError]. Callers share the content and do not change it.
+func (s *Store) Read() (File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read == nil {
+		s.read = sync.OnceValues(s.fresh)
+	}
+	return s.read()
+}
+
+func (s *Store) fresh() (f File, err error) {
 	data, err := os.ReadFile(s.Path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
@@ -81,20 +97,23 @@ func (s Store) Read() (f File, err error) {
 
 // Change changes the file under a lock, since each program reads the file and rewrites it. change returns
 // false if it changes nothing. An empty file is removed.
-func (s Store) Change(ctx context.Context, change func(*File) (bool, error)) error {
+func (s *Store) Change(ctx context.Context, change func(*File) (bool, error)) error {
 	return atomicfile.Locked(ctx, filepath.Join(s.Dir, ".builders.lock"), func() error {
-		f, err := s.Read()
+		f, err := s.fresh()
 		if err != nil {
 			return err
 		}
 		if changed, err := change(&f); err != nil || !changed {
 			return err
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.read = nil
 		return s.write(f)
 	})
 }
 
-func (s Store) write(f File) error {
+func (s *Store) write(f File) error {
 	if len(f.Engines) == 0 && f.All == "" && len(f.Builders) == 0 {
 		if err := os.Remove(s.Path()); !errors.Is(err, fs.ErrNotExist) {
 			return err

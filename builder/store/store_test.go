@@ -20,7 +20,7 @@ func TestABuilderComesBackAsItWasStored(t *testing.T) {
 			Config: buildkitd.UserConfig{TOML: []byte("debug = true\n"), Files: map[string][]byte{"/etc/x": []byte("x")}},
 		},
 	}}
-	s := Store{Dir: t.TempDir()}
+	s := &Store{Dir: t.TempDir()}
 	if err := s.Change(t.Context(), func(f *File) (bool, error) { f.Put(want); return true, nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestABuilderComesBackAsItWasStored(t *testing.T) {
 
 func TestAnUnreadableFileIsNamedAndKept(t *testing.T) {
 	for _, text := range []string{"{", `{"builders":{"x":[]}}`, `{"builders":{"x":[{"name":"a","platforms":["not a platform"]}]}}`} {
-		s := Store{Dir: t.TempDir()}
+		s := &Store{Dir: t.TempDir()}
 		if err := os.WriteFile(s.Path(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -51,4 +51,34 @@ func TestAnUnreadableFileIsNamedAndKept(t *testing.T) {
 			t.Errorf("%s: %v, and the file is %q", text, err, kept)
 		}
 	}
+}
+
+func TestAStoreReadsTheFileAgainOnlyAfterItsOwnChange(t *testing.T) {
+	s := &Store{Dir: t.TempDir()}
+	if err := os.WriteFile(s.Path(), []byte(`{"all":"first"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reads := func(want string) {
+		t.Helper()
+		if f, err := s.Read(); err != nil || f.All != want {
+			t.Errorf("read %q, %v", f.All, err)
+		}
+	}
+	reads("first")
+	other := &Store{Dir: s.Dir}
+	if err := other.Change(t.Context(), func(f *File) (bool, error) { f.All = "other"; return true, nil }); err != nil {
+		t.Fatal(err)
+	}
+	reads("first")
+	change := func(f *File) (bool, error) {
+		if f.All != "other" {
+			t.Errorf("%q is changed", f.All)
+		}
+		f.Engines = map[string]string{"unix:///a": "own"}
+		return true, nil
+	}
+	if err := s.Change(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	reads("other")
 }

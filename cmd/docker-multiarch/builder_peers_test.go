@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/builder/remote"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
@@ -94,6 +95,7 @@ func TestABuilderOnTheEngineIsUsedWhenTheFileIsBroken(t *testing.T) {
 	if err := os.WriteFile(chosenFile(s), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	s.Env = &cli.Env{Streams: s.Env.Streams, Docker: s.Env.Docker, Folders: s.Env.Folders, LookupEnv: s.Env.LookupEnv} // of the next command
 	if b, err := s.Env.Builder(s.T.Context(), "b"); err != nil || b.DefinedBy != "" {
 		t.Errorf("%+v, %v", b, err)
 	}

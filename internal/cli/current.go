@@ -28,7 +28,10 @@ const peersVariable = "BUILDX_BUILDER"
 const BuildKitVariable = "BUILDKIT_HOST"
 
 // Builders is the file of the user's builders.
-func (w *Env) Builders() store.Store { return store.Store{Dir: w.StateDir()} }
+func (w *Env) Builders() *store.Store {
+	w.buildersOnce.Do(func() { w.builders = &store.Store{Dir: w.StateDir()} })
+	return w.builders
+}
 
 // storedBuilders returns the content of the file of the user's builders.
 func (w *Env) storedBuilders() (store.File, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/store"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/logins"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -34,6 +35,9 @@ type Env struct {
 	// loginsKept are the logins of the Docker config; see Logins.
 	loginsKept *logins.Logins
 	loginsOnce sync.Once
+	// builders is the store of the user's builders; see Builders.
+	builders     *store.Store
+	buildersOnce sync.Once
 }
 
 // Streams are the streams that a command reads and writes.
