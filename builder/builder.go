@@ -80,8 +80,22 @@ func (e Endpoint) String() string {
 	return fmt.Sprintf("builder %q, node %q", of, e.Node)
 }
 
-// Cause returns the text of an error about the node, without the names at its begin.
-func (e Endpoint) Cause(err error) string { return strings.TrimPrefix(err.Error(), e.String()+": ") }
+// Cause returns an error about the node without the node's names at its begin.
+func (e Endpoint) Cause(err error) error {
+	if err == nil || !strings.HasPrefix(err.Error(), e.String()+": ") {
+		return err
+	}
+	return unnamed{err, len(e.String() + ": ")}
+}
+
+// unnamed is an error whose text begins later.
+type unnamed struct {
+	error
+	from int
+}
+
+func (u unnamed) Error() string { return u.error.Error()[u.from:] }
+func (u unnamed) Unwrap() error { return u.error }
 
 // Named returns an error about the node, with its names and its address at the begin unless it has them.
 func (e Endpoint) Named(err error) error {

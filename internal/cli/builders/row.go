@@ -105,7 +105,7 @@ func nodeRows(n builder.Inspected, engine string) (rows []nodeRow) {
 		node.DriverOpts[k] = builder.MaskOption(k, v)
 	}
 	if n.Err != nil {
-		node.Status, node.Err = statusError, n.Endpoint.Cause(n.Err)
+		node.Status, node.Err = statusError, n.Endpoint.Cause(n.Err).Error()
 	}
 	for _, d := range n.Details {
 		rows = append(rows, detailed(node, d, n.Managed))

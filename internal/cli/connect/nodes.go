@@ -111,7 +111,7 @@ func judge(outcomes []builder.Outcome, opt cli.ConnectOptions) (enough bool, err
 		case first.Node != nil:
 			targets = first.Node.Platforms[:1]
 		case first.Err != nil && (!opt.Fallback || len(known) == len(outcomes) && len(up) == 0):
-			down := plan.DownNode{Name: first.Endpoint.Name(), Address: first.Endpoint.Address, Err: first.Err}
+			down := plan.DownNode{Name: first.Endpoint.Name(), Address: first.Endpoint.Address, Err: first.Endpoint.Cause(first.Err)}
 			return false, &plan.DownError{Nodes: []plan.DownNode{down}, All: len(up)+len(pending) == 0}
 		default:
 			return false, nil
@@ -137,7 +137,7 @@ func probeAhead(ctx context.Context, outcomes []builder.Outcome, opt cli.Connect
 
 // candidate returns the outcome of an endpoint as a plan needs it.
 func candidate(o builder.Outcome) plan.Candidate {
-	c := plan.Candidate{Node: plan.Node{Name: o.Endpoint.Name(), Preferred: o.Endpoint.Platforms}, Address: o.Endpoint.Address, Down: o.Err}
+	c := plan.Candidate{Node: plan.Node{Name: o.Endpoint.Name(), Preferred: o.Endpoint.Platforms}, Address: o.Endpoint.Address, Down: o.Endpoint.Cause(o.Err)}
 	if o.Node != nil {
 		c.Platforms = o.Node.Platforms
 	}

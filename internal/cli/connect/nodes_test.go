@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -28,7 +29,9 @@ func up(e builder.Endpoint, native platform.Platform) builder.Outcome {
 
 var errRefused = errors.New("connection refused")
 
-func down(e builder.Endpoint) builder.Outcome { return builder.Outcome{Endpoint: e, Err: errRefused} }
+func down(e builder.Endpoint) builder.Outcome {
+	return builder.Outcome{Endpoint: e, Err: fmt.Errorf("%s: %w", e, errRefused)}
+}
 
 func TestNodesThatGetNoPlatformAreNotOpened(t *testing.T) {
 	all := []builder.Endpoint{endpoint("a", amd64), endpoint("b", arm64), endpoint("c", platform.Platform{OS: "linux", Architecture: "s390x"})}
@@ -61,7 +64,7 @@ func TestOutcomesAreJudged(t *testing.T) {
 		"the first one is not up":      {[]builder.Outcome{down(a), pending(c)}, nil, false, false, `node "a" (tcp://a), which is to build for its own platform, cannot be used: connection refused`},
 		"then another one's":           {[]builder.Outcome{down(a), pending(c)}, nil, true, false, ""},
 		"nobody is up":                 {[]builder.Outcome{down(a), down(c)}, nil, true, false, `node "a" (tcp://a), which is to build for its own platform, cannot be used: connection refused`},
-		"a builder's only node":        {[]builder.Outcome{down(a)}, both, false, false, "connection refused"},
+		"a builder's only node":        {[]builder.Outcome{down(a)}, both, false, false, `builder "b", node "a": connection refused`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			enough, err := judge(tt.all, cli.ConnectOptions{Targets: tt.targets, Fallback: tt.fallback})

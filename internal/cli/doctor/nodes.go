@@ -52,7 +52,7 @@ func checkNode(n builder.Inspected) []check {
 	}
 	if n.Err != nil {
 		fix := hintOr(n.Err, "see that it runs and can be reached from here")
-		return []check{{Name: "node", Grade: gradeBroken, Detail: where + ": " + n.Endpoint.Cause(n.Err), Fix: fix}}
+		return []check{{Name: "node", Grade: gradeBroken, Detail: where + ": " + n.Endpoint.Cause(n.Err).Error(), Fix: fix}}
 	}
 	if len(n.Details) == 0 {
 		return []check{{Name: "node", Grade: gradeOK, Detail: where + ": not made yet; the first build makes it"}}

@@ -107,7 +107,7 @@ func inspectAll(ctx context.Context, w *cli.Env, nodes []node, ps []platform.Pla
 			if err == nil {
 				found[i], all[i] = ins, statusRows(engine, ins, ps)
 			} else {
-				all[i].Err = n.Cause(err)
+				all[i].Err = n.Cause(err).Error()
 			}
 			all[i].Node, all[i].Address = n.name(), n.Address
 		})
