@@ -34,6 +34,9 @@ func ByHand(image string, archs ...string) string {
 	return fmt.Sprintf("docker run --privileged --userns=host --rm %s --install %s", image, strings.Join(archs, ","))
 }
 
+// InstallPackage is the other way to install emulators on a machine, as the begin of an advice.
+const InstallPackage = "install the distribution's package of QEMU's static emulators (qemu-user-static)"
+
 // MissingError names the platforms that the engine's kernel does not run, why, and which sources were
 // tried. The error of Status.Require has no attempts; that of Install has those that it made.
 type MissingError struct {

@@ -36,7 +36,7 @@ func checkEngine(host string, info engine.Info) check {
 		c.Grade, c.Fix = gradeBroken, "switch the engine to Linux containers"
 	case info.Rootless:
 		c.Grade, c.Detail = gradeWarning, detail+", rootless: it cannot install emulators"
-		c.Fix = "install QEMU's static emulators on its machine (package qemu-user-static), or use a rootful engine"
+		c.Fix = emulation.InstallPackage + " on its machine, or use a rootful engine"
 	case info.UserNS:
 		c.Grade, c.Detail = gradeWarning, detail+", containers in a user namespace: it cannot install emulators"
 		c.Fix = "run once: " + emulation.ByHand(emulation.DefaultImage, "all")

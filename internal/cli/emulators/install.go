@@ -160,8 +160,8 @@ func (n node) requireByHand(ctx context.Context, w *cli.Env, ps []platform.Platf
 	}
 	return &cli.Hinted{
 		Err: fmt.Errorf("it does not run %s, and no engine is known there that could install emulators", cli.OrNone(platform.FormatAll(missing))),
-		Hint: fmt.Sprintf("on the machine of %s, run `%s`,\n      or install the distribution's package of QEMU's static emulators (qemu-user-static)",
-			cmp.Or(n.Address, n.Name()), emulation.ByHand(emulation.DefaultImage, archs...)),
+		Hint: fmt.Sprintf("on the machine of %s, run `%s`,\n      or %s",
+			cmp.Or(n.Address, n.Name()), emulation.ByHand(emulation.DefaultImage, archs...), emulation.InstallPackage),
 	}
 }
 

@@ -88,7 +88,7 @@ func persistHandler(ctx context.Context, k *kernel, ins emulation.Inspection, h 
 	if !ins.Host.Present[h.Interpreter] {
 		return "", &cli.Hinted{
 			Err: fmt.Errorf("%s cannot be registered at every start: its interpreter %s is in an image, not on the engine's host", h.Name, h.Interpreter),
-			Hint: "install QEMU's static emulators on the host (package qemu-user-static), then run\n" +
+			Hint: emulation.InstallPackage + " on the host, then run\n" +
 				"      docker multiarch emulators install --force --source host --persist",
 		}
 	}

@@ -42,11 +42,8 @@ func hostHint(missing *emulation.MissingError, node string) string {
 	if len(archs) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("on the host of %s, run `%s`,\n      or %s", node, emulation.ByHand(emulation.DefaultImage, archs...), packageOfEmulators)
+	return fmt.Sprintf("on the host of %s, run `%s`,\n      or %s", node, emulation.ByHand(emulation.DefaultImage, archs...), emulation.InstallPackage)
 }
-
-// packageOfEmulators is the other way to install emulators on a machine.
-const packageOfEmulators = "install the distribution's package of QEMU's static emulators (qemu-user-static)"
 
 // missingHint returns what to do about platforms that do not run. builder is the one that a command has to name; "" is none.
 func missingHint(err *emulation.MissingError, builder string) string {
@@ -63,7 +60,7 @@ func missingHint(err *emulation.MissingError, builder string) string {
 	for _, a := range err.Attempts {
 		if a.Source == emulation.Registry && a.Err != nil {
 			return oneOf(fmt.Sprintf("load %s on the engine, or name a mirror's copy with %s--image;\n"+
-				"      or install QEMU's static binaries on the engine's host (package qemu-user-static)", a.Image, install), trustHint(err))
+				"      or %s on the engine's host", a.Image, install, emulation.InstallPackage), trustHint(err))
 		}
 	}
 	if len(err.Attempts) > 0 {
@@ -85,9 +82,9 @@ func privilegeHint(err error, where string) string {
 	run, machine := fmt.Sprintf("run `%s`", emulation.ByHand(refused.Image, "all")), cmp.Or(where, "on the engine's machine, ")
 	switch {
 	case refused.Err != nil:
-		return machine + packageOfEmulators
+		return machine + emulation.InstallPackage
 	case refused.Rootless:
-		return machine + run + " with a rootful engine,\n      or " + packageOfEmulators
+		return machine + run + " with a rootful engine,\n      or " + emulation.InstallPackage
 	}
 	return where + run + " once"
 }
