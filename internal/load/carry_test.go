@@ -46,16 +46,23 @@ func (w *world) carries(c *carried, works bool) func(context.Context, []load.Por
 	}
 }
 
+// fetched stages an image whose layers the engine fetches.
+func (w *world) fetched(c *carried) *load.Staged {
+	w.t.Helper()
+	req := w.request(w.app("1"), "app:v1")
+	req.Carry = w.carries(c, true)
+	staged, err := load.Stage(w.t.Context(), w.eng, req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return staged
+}
+
 func TestWhatAnEngineHasFetchedIsNotSent(t *testing.T) {
 	for _, containerd := range []bool{false, true} {
 		w := newWorld(t, containerd)
 		var c carried
-		req := w.request(w.app("1"), "app:v1")
-		req.Carry = w.carries(&c, true)
-		staged, err := load.Stage(t.Context(), w.eng, req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		staged := w.fetched(&c)
 		w.equal([]int{len(c.asked), c.released}, []int{3, 0})
 		if _, err := staged.Commit(t.Context()); err != nil {
 			t.Fatal(err)
@@ -68,7 +75,7 @@ func TestWhatAnEngineHasFetchedIsNotSent(t *testing.T) {
 			t.Errorf("containerd %t: %v", containerd, w.fake.Has())
 		}
 		// Of the next image only what is missing is asked for.
-		req = w.request(w.app("2"), "app:v2")
+		req := w.request(w.app("2"), "app:v2")
 		req.Carry = w.carries(&c, true)
 		w.load(req)
 		for _, img := range c.asked {
@@ -100,19 +107,14 @@ func TestFetchedImagesAreReleasedWhenTheyAreGivenUp(t *testing.T) {
 	for _, containerd := range []bool{false, true} {
 		w := newWorld(t, containerd)
 		var c carried
-		req := w.request(w.app("1"), "app:v1")
-		req.Carry = w.carries(&c, true)
-		staged, err := load.Stage(t.Context(), w.eng, req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		staged := w.fetched(&c)
 		staged.Abort(t.Context())
 		staged.Abort(t.Context())
 		w.equal(c.released, 1)
 		w.equal(w.fake.Has(), map[string]string{})
 		w = newWorld(t, containerd)
 		w.fake.Store.Refuse = func([]string) error { return errors.New("the disk is full") }
-		req = w.request(w.image("linux/amd64", "base", "amd 1"), "app:v1")
+		req := w.request(w.image("linux/amd64", "base", "amd 1"), "app:v1")
 		c = carried{}
 		req.Carry = w.carries(&c, false)
 		if _, err := load.Stage(t.Context(), w.eng, req); err == nil || c.released != 1 {
