@@ -50,14 +50,17 @@ type Inspected struct {
 // returned with the reason. Inspect makes, starts and changes nothing, except that a driver that only
 // connects is connected to.
 //
-// then, if not nil, is called with each endpoint's index and description as soon as that is known, at the
-// same time as for others. Inspect returns after the last call.
-func Inspect(ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, depth Depth, then func(i int, found Inspected)) []Inspected {
+// Both functions may be nil. connected is called with the connection to each endpoint of a driver that only connects, before it is asked
+// anything. then is called with each endpoint's index and description as soon as that is known, at the same time as for others. Inspect
+// returns after the last call.
+func Inspect(
+	ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, depth Depth, connected func(*Node), then func(i int, found Inspected),
+) []Inspected {
 	found := make([]Inspected, len(endpoints))
 	var all sync.WaitGroup
 	for i, e := range endpoints {
 		all.Go(func() {
-			found[i] = inspect(ctx, drivers, e, depth)
+			found[i] = inspect(ctx, drivers, e, depth, connected)
 			if then != nil {
 				then(i, found[i])
 			}
@@ -71,14 +74,14 @@ func Inspect(ctx context.Context, drivers map[string]Driver, endpoints []Endpoin
 	return found
 }
 
-func inspect(ctx context.Context, drivers map[string]Driver, e Endpoint, depth Depth) Inspected {
+func inspect(ctx context.Context, drivers map[string]Driver, e Endpoint, depth Depth, connected func(*Node)) Inspected {
 	m, managed := drivers[e.Driver].(Manager)
 	found := Inspected{Endpoint: e, Managed: managed}
 	if managed {
 		found.Details, found.Err = m.Inspect(ctx, e, depth)
 		return found
 	}
-	n, d, err := inspectConnected(ctx, drivers, e, depth)
+	n, d, err := inspectConnected(ctx, drivers, e, depth, connected)
 	if found.Err = err; err == nil {
 		found.Node, found.Details = n, []Details{d}
 	}
@@ -86,11 +89,16 @@ func inspect(ctx context.Context, drivers map[string]Driver, e Endpoint, depth D
 }
 
 // inspectConnected describes the BuildKit of a driver that only connects. The caller closes the node.
-func inspectConnected(ctx context.Context, drivers map[string]Driver, e Endpoint, depth Depth) (n *Node, d Details, err error) {
+func inspectConnected(
+	ctx context.Context, drivers map[string]Driver, e Endpoint, depth Depth, connected func(*Node),
+) (n *Node, d Details, err error) {
 	ctx, answered, end := UntilAnswer(ctx) // the connection's, which lasts as long as the node
 	if n, err = connect(ctx, drivers, e, Spec{StartWait: AnswerWithin}, func(string) {}); err != nil {
 		defer end()
 		return nil, d, NoAnswer(ctx, err)
+	}
+	if connected != nil {
+		connected(n)
 	}
 	d.Status = Status{
 		Builder: e.Builder, Driver: e.Driver, State: "running", Fixed: platform.FormatAll(e.Platforms), Options: e.Options, Flags: e.Flags,

@@ -39,7 +39,7 @@ func TestANodeThatDoesNotAnswerIsNamedInTimeAndStopsNoOther(t *testing.T) {
 		drivers := map[string]Driver{"connects": silent{}, "managed": managed{}}
 		endpoints := []Endpoint{{Node: "a", Driver: "connects"}, {Node: "b", Driver: "managed"}, {Node: "c", Driver: "none"}}
 		known := make([]time.Duration, len(endpoints))
-		found := Inspect(t.Context(), drivers, endpoints, Brief, func(i int, n Inspected) {
+		found := Inspect(t.Context(), drivers, endpoints, Brief, nil, func(i int, n Inspected) {
 			if n.Endpoint.Node != endpoints[i].Node {
 				t.Errorf("%+v is told of node %d", n, i)
 			}

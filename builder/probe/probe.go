@@ -53,7 +53,7 @@ func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...pl
 	}
 	archs := emulation.ArchsOf(only...)
 	outcomes := make([]emulation.Outcome, len(archs))
-	all := func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	all := func(ctx context.Context, gw gateway.Client) error {
 		g, gctx := errgroup.WithContext(ctx)
 		for i, a := range archs {
 			g.Go(func() (err error) {
@@ -61,9 +61,21 @@ func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...pl
 				return err
 			})
 		}
-		return gateway.NewResult(), g.Wait()
+		return g.Wait()
 	}
-	if _, err := s.Build(ctx, client.SolveOpt{Internal: true}, "docker-multiarch", all, nil); err != nil {
+	// Until BuildKit has ended the solve, too, it takes a round trip from which nothing is learned.
+	ended := make(chan error, 2)
+	go func() {
+		_, err := s.Build(ctx, client.SolveOpt{Internal: true}, "docker-multiarch", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+			err := all(ctx, gw)
+			if err == nil {
+				ended <- nil
+			}
+			return gateway.NewResult(), err
+		}, nil)
+		ended <- err
+	}()
+	if err := <-ended; err != nil {
 		return emulation.Status{}, fmt.Errorf("probe what BuildKit runs: %w", err)
 	}
 	return emulation.Conclude(native[0], noShell, outcomes...), nil

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/http2"
 )
 
 // Far is a proxy on loopback that makes a server as far away as a machine elsewhere is: what is sent arrives later, at no more than a rate,
@@ -25,11 +27,14 @@ type Far struct {
 	Rate  float64       // bytes per second and direction, of all connections together; 0: no limit
 	// Tap returns for each connection what gets a copy of the bytes to the server, as soon as the client has sent them; nil: nothing does.
 	Tap func() io.Writer
+	// HTTP2 means that the connections are HTTP/2 without TLS, of which only messages count as trips.
+	HTTP2 bool
 
 	listener *net.TCPListener
 	toServer direction
 	toClient direction
 	opened   atomic.Int64
+	trips    trips
 
 	cutting sync.Mutex    // of Cut and Mend, which work in turn
 	parked  chan struct{} // gets a value when nothing more is accepted
@@ -73,6 +78,20 @@ func (f *Far) ToServer() int64 { return f.toServer.bytes.Load() }
 
 // ToClient returns how many bytes have arrived at clients so far.
 func (f *Far) ToClient() int64 { return f.toClient.bytes.Load() }
+
+// Trips returns how many round trips clients have made so far one after the other, the one that opens a connection among them.
+func (f *Far) Trips() int {
+	f.trips.mu.Lock()
+	defer f.trips.mu.Unlock()
+	return f.trips.atClient
+}
+
+// Idle reports whether no connection is open.
+func (f *Far) Idle() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.conns) == 0
+}
 
 // Opened returns how many connections were opened so far.
 func (f *Far) Opened() int64 { return f.opened.Load() }
@@ -218,10 +237,26 @@ func (f *Far) serve(client net.Conn, at time.Time) {
 	if f.Tap != nil {
 		tap = f.Tap()
 	}
+	opened := f.trips.opens()
+	asked := f.sending(len(http2.ClientPreface), func() int { return f.trips.asks(opened) })
+	answered := f.sending(0, func() int { return f.trips.answers(opened) })
 	var both sync.WaitGroup
-	both.Go(func() { f.carry(server, io.TeeReader(client, tap), &f.toServer, at.Add(2*f.Delay)) })
-	both.Go(func() { f.carry(client, server, &f.toClient, at.Add(3*f.Delay)) })
+	both.Go(func() {
+		f.carry(server, io.TeeReader(client, tap), &f.toServer, at.Add(2*f.Delay), asked, &f.trips.atServer)
+	})
+	both.Go(func() { f.carry(client, server, &f.toClient, at.Add(3*f.Delay), answered, &f.trips.atClient) })
 	both.Wait()
+}
+
+// sending returns the trip of each piece that one side of a connection sends; 0 if it is no message. preface is what comes before its frames.
+func (f *Far) sending(preface int, trip func() int) func(data []byte) int {
+	its := &frames{skip: preface}
+	return func(data []byte) int {
+		if len(data) == 0 || f.HTTP2 && !its.message(data) {
+			return 0
+		}
+		return trip()
+	}
 }
 
 func (f *Far) keep(conns ...net.Conn) bool {
@@ -250,10 +285,11 @@ func (f *Far) drop(conns ...net.Conn) {
 type parcel struct {
 	data    []byte
 	arrives time.Time
+	trip    int
 }
 
-// carry takes what one side sends to the other. Nothing leaves before earliest.
-func (f *Far) carry(to net.Conn, from io.Reader, way *direction, earliest time.Time) {
+// carry takes what one side sends to the other, and counts its trips there. Nothing leaves before earliest.
+func (f *Far) carry(to net.Conn, from io.Reader, way *direction, earliest time.Time, trip func([]byte) int, there *int) {
 	const most = 512 // parcels on the way, 16 MiB: more than a line of this length holds, and a bound where the receiver is slow
 	line := make(chan parcel, most)
 	go func() {
@@ -261,7 +297,7 @@ func (f *Far) carry(to net.Conn, from io.Reader, way *direction, earliest time.T
 		for {
 			data := make([]byte, 32<<10)
 			n, err := from.Read(data)
-			line <- parcel{data[:n], way.leaves(n, f.Rate, earliest).Add(f.Delay)} // the last is the end of what is sent
+			line <- parcel{data[:n], way.leaves(n, f.Rate, earliest).Add(f.Delay), trip(data[:n])} // the last is the end of what is sent
 			if err != nil {
 				return
 			}
@@ -275,6 +311,7 @@ func (f *Far) carry(to net.Conn, from io.Reader, way *direction, earliest time.T
 			continue
 		}
 		way.bytes.Add(int64(len(p.data)))
+		f.trips.arrive(there, p.trip)
 		if _, failed = to.Write(p.data); failed != nil {
 			f.drop(to) // so that the sender learns of it
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
@@ -151,8 +152,41 @@ func TestNothingArrivesAndNobodyConnectsWhileTheNetworkIsCut(t *testing.T) {
 	}
 }
 
-func TestTheCallsOfAConnectionAreCounted(t *testing.T) {
+func TestTripsAreWhatIsSentAfterAnAnswerHasArrived(t *testing.T) {
 	t.Parallel()
+	f := started(t, &Far{To: echo(t), Delay: 20 * time.Millisecond})
+	one, other := dialed(t, f), dialed(t, f)
+	for _, step := range []struct {
+		what  string
+		conns []net.Conn
+		trips int
+	}{
+		{"the first exchange of two connections at the same time, and their opening", []net.Conn{one, other}, 2},
+		{"the next one, after a pause", []net.Conn{one}, 1},
+		{"two at the same time", []net.Conn{one, other}, 1},
+		{"one on a new connection, and its opening", []net.Conn{nil}, 2},
+	} {
+		before := f.Trips()
+		var all errgroup.Group
+		for _, c := range step.conns {
+			if c == nil {
+				c = dialed(t, f)
+			}
+			all.Go(func() error { return exchange(c, 1) })
+		}
+		if err := all.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if n := f.Trips() - before; n != step.trips {
+			t.Errorf("%s: %d trips, not %d", step.what, n, step.trips)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// checked is a server of health checks behind a proxy.
+func checked(t *testing.T, f *Far) healthpb.HealthClient {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -161,21 +195,39 @@ func TestTheCallsOfAConnectionAreCounted(t *testing.T) {
 	healthpb.RegisterHealthServer(server, health.NewServer())
 	go func() { _ = server.Serve(l) }() // until Stop
 	t.Cleanup(server.Stop)
-	var calls Calls
-	f := started(t, &Far{To: "tcp://" + l.Addr().String(), Tap: calls.Tap})
-	client, err := grpc.NewClient(f.listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	f.To = "tcp://" + l.Addr().String()
+	client, err := grpc.NewClient(started(t, f).listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	t.Cleanup(func() { _ = client.Close() })
+	return healthpb.NewHealthClient(client)
+}
+
+func TestTheCallsOfAConnectionAndTheirTripsAreCounted(t *testing.T) {
+	t.Parallel()
+	var calls Calls
+	f := &Far{Delay: 20 * time.Millisecond, HTTP2: true, Tap: calls.Tap}
+	client := checked(t, f)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	check := func() error {
+		_, err := client.Check(ctx, &healthpb.HealthCheckRequest{})
+		return err
+	}
 	for range 3 {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		if _, err := healthpb.NewHealthClient(client).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
+		if err := check(); err != nil {
 			t.Fatal(err)
 		}
-		cancel()
 	}
-	if got := calls.Count(); len(got) != 1 || got["Health/Check"] != 3 {
-		t.Errorf("counted %v", got)
+	if got := calls.Count(); len(got) != 1 || got["Health/Check"] != 3 || f.Trips() != 2+3 {
+		t.Errorf("counted %v, %d trips", got, f.Trips())
+	}
+	var all errgroup.Group
+	for range 3 {
+		all.Go(check)
+	}
+	if err := all.Wait(); err != nil || f.Trips() != 2+3+1 {
+		t.Errorf("%v, %d trips after three calls at the same time", err, f.Trips())
 	}
 }

@@ -36,7 +36,7 @@ func describe(ctx context.Context, w *cli.Env, depth builder.Depth, builders ...
 	for _, b := range builders {
 		endpoints = append(endpoints, b.Nodes...)
 	}
-	found := builder.Inspect(ctx, w.Drivers, endpoints, depth, nil)
+	found := builder.Inspect(ctx, w.Drivers, endpoints, depth, nil, nil)
 	all := make([]described, len(builders))
 	for i, b := range builders {
 		all[i] = described{Builder: b, nodes: found[:len(b.Nodes)]}
@@ -53,7 +53,8 @@ func describeOne(ctx context.Context, w *cli.Env, name string, trusted []digest.
 		return d, err
 	}
 	d.kernels = make([]kernel, len(d.Nodes))
-	d.nodes = builder.Inspect(ctx, w.Drivers, d.Nodes, builder.Whole, func(i int, n builder.Inspected) {
+	probes := probed{dir: w.Cached("probes")}
+	d.nodes = builder.Inspect(ctx, w.Drivers, d.Nodes, builder.Whole, func(n *builder.Node) { probes.begin(ctx, n) }, func(i int, n builder.Inspected) {
 		if len(n.Details) > 0 {
 			d.kernels[i] = askKernel(ctx, w, n, trusted)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -36,14 +37,27 @@ func (p probed) key(n *builder.Node) string {
 	return digest.FromString(strings.Join(append([]string{n.ID, n.Version}, platform.FormatAll(n.Platforms)...), "\n")).Encoded()
 }
 
-// status returns how the node runs the programs of all architectures.
-func (p probed) status(ctx context.Context, n *builder.Node) (emulation.Status, error) {
+// remembered returns the last outcome if it still holds.
+func (p probed) remembered(n *builder.Node) (status emulation.Status, ok bool) {
 	var last outcome
 	err := json.Unmarshal(p.folder().Get(p.key(n)), &last)
-	if age := time.Since(last.At); err == nil && age >= 0 && age < probeHolds {
-		return last.Status, nil
+	age := time.Since(last.At)
+	return last.Status, err == nil && age >= 0 && age < probeHolds
+}
+
+// begin probes the node, while other things are asked of it, if it will have to be.
+func (p probed) begin(ctx context.Context, n *builder.Node) {
+	if _, ok := p.remembered(n); !ok {
+		n.ProbeAhead(ctx, emulators.Platforms())
 	}
-	status, err := n.Probe(ctx)
+}
+
+// status returns how the node runs the programs of all architectures.
+func (p probed) status(ctx context.Context, n *builder.Node) (emulation.Status, error) {
+	if status, ok := p.remembered(n); ok {
+		return status, nil
+	}
+	status, err := n.Probe(ctx, emulators.Platforms()...)
 	if err == nil {
 		if data, err := json.Marshal(outcome{time.Now(), status}); err == nil {
 			p.folder().Put(p.key(n), data)

@@ -18,7 +18,7 @@ import (
 // checkNodes checks each node of a builder that a file defines, all at once.
 func checkNodes(ctx context.Context, w *cli.Env, b builder.Builder) (all []check) {
 	checks := make([][]check, len(b.Nodes))
-	nodes := builder.Inspect(ctx, w.Drivers, b.Nodes, builder.Whole, func(i int, n builder.Inspected) {
+	nodes := builder.Inspect(ctx, w.Drivers, b.Nodes, builder.Whole, nil, func(i int, n builder.Inspected) {
 		checks[i] = checkNode(n)
 		if n.Endpoint.Driver == kubernetes.DriverName {
 			checks[i] = append(checks[i], checkCluster(kubernetes.Examine(ctx, n.Endpoint))...)
@@ -27,7 +27,7 @@ func checkNodes(ctx context.Context, w *cli.Env, b builder.Builder) (all []check
 		if n.Err != nil || len(n.Details) == 0 {
 			return
 		}
-		ins, err := emulators.InspectNode(ctx, w, n.Endpoint)
+		ins, err := emulators.InspectNode(ctx, w, n)
 		if err != nil {
 			checks[i] = append(checks[i], check{Name: "emulators", Grade: gradeWarning, Detail: err.Error(), Fix: explain.Hint(err)})
 			return

@@ -20,6 +20,7 @@ type node struct {
 	several bool           // its builder is defined by a file, and may have several nodes
 	engine  *engine.Engine // nil: its driver knows none
 	err     error          // why the engine cannot be asked
+	open    *builder.Node  // the connection to it, if there is one already; its owner closes it
 }
 
 // name is the node's name in tables; "" for a builder on the engine of the current context.
@@ -77,7 +78,11 @@ func (n node) kernel(ctx context.Context, w *cli.Env) (*kernel, error) {
 func (n node) inspect(ctx context.Context, w *cli.Env, ps []platform.Platform) (ins emulation.Inspection, engine string, err error) {
 	if n.engine == nil && n.err == nil {
 		ins.FreeDisk = -1
-		ins.Status, err = Probe(ctx, w, n.Endpoint, ps...)
+		if n.open != nil {
+			ins.Status, err = n.open.Probe(ctx, ps...)
+		} else {
+			ins.Status, err = Probe(ctx, w, n.Endpoint, ps...)
+		}
 		return ins, "", err
 	}
 	k, err := n.kernel(ctx, w)
@@ -89,9 +94,9 @@ func (n node) inspect(ctx context.Context, w *cli.Env, ps []platform.Platform) (
 }
 
 // InspectNode finds out how a node of a builder that a file defines runs the platforms, all if none is given.
-func InspectNode(ctx context.Context, w *cli.Env, e builder.Endpoint, ps ...platform.Platform) (emulation.Inspection, error) {
-	n := node{Endpoint: e, several: true}
-	n.engine, n.err = builder.EngineOf(w.Drivers, e)
+func InspectNode(ctx context.Context, w *cli.Env, of builder.Inspected, ps ...platform.Platform) (emulation.Inspection, error) {
+	n := node{Endpoint: of.Endpoint, several: true, open: of.Node}
+	n.engine, n.err = builder.EngineOf(w.Drivers, of.Endpoint)
 	ins, _, err := n.inspect(ctx, w, ps)
 	return ins, err
 }
