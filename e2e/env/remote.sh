@@ -82,6 +82,8 @@ ssh_program() {
   [ -d /run/sshd ] || { touch "$STATE/before/no-run-sshd" && mkdir -m 755 /run/sshd; }
 }
 
+# ssh_server_config HOST BUILDKIT PORT. Debian's bash reads ~/.bashrc for each command that comes by SSH, unless it believes that another
+# shell has started it: on some machines that takes seconds, in which one login waits for another.
 ssh_server_config() {
   cat <<CONFIG
 ListenAddress 127.0.0.1
@@ -95,7 +97,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
-SetEnv DOCKER_HOST=$1 PATH=$2:$(dirname "$(command -v docker)"):/usr/sbin:/usr/bin:/sbin:/bin
+SetEnv SHLVL=1 DOCKER_HOST=$1 PATH=$2:$(dirname "$(command -v docker)"):/usr/sbin:/usr/bin:/sbin:/bin
 CONFIG
 }
 
