@@ -96,6 +96,14 @@ func (s *story) farEngine() *testenv.Far {
 	return far
 }
 
+// sshEngine is farEngine through ssh.
+func (s *story) sshEngine() *testenv.Far {
+	s.Helper()
+	far := s.far(&testenv.Far{To: s.sshServer()})
+	s.env = append(s.env, "DOCKER_HOST="+far.SSH()+strings.TrimPrefix(s.host, "unix://"), "PATH="+need(s.T, "MULTIARCH_E2E_SSH")+":"+os.Getenv("PATH"))
+	return far
+}
+
 // bigForTwo is a context whose images for two platforms share a big layer that nobody has yet, and have a file with their architecture.
 func (s *story) bigForTwo() string {
 	return s.dockerfile("FROM scratch AS made", "FROM --platform=$BUILDPLATFORM $BASE AS make", "ARG MARK="+random(), "RUN head -c 52428800 /dev/urandom >/big",
@@ -110,8 +118,14 @@ func (s *story) passing() string {
 }
 
 func TestALoadIntoTheEngineBesideTheBuilderDoesNotCrossTheClient(t *testing.T) {
+	for way, engine := range map[string]func(*story) *testenv.Far{"tcp": (*story).farEngine, "ssh": (*story).sshEngine} {
+		t.Run(way, func(t *testing.T) { loadsBeside(t, engine) })
+	}
+}
+
+func loadsBeside(t *testing.T, engine func(*story) *testenv.Far) {
 	onEachEngineAlone(t, func(s *story) {
-		far := s.farEngine()
+		far := engine(s)
 		dir, name, other := s.bigForTwo(), s.engineName(), s.engineName()
 		load := func(name string) func() {
 			return func() {
@@ -119,8 +133,9 @@ func TestALoadIntoTheEngineBesideTheBuilderDoesNotCrossTheClient(t *testing.T) {
 				s.lacks("the build", r.err, "through this machine")
 			}
 		}
+		opened := far.Opened()
 		in, out := crossed(far, load(name))
-		s.Logf("%d bytes came, %d went", in, out)
+		s.Logf("%d bytes came, %d went, over %d connections", in, out, far.Opened()-opened)
 		s.atMost("what came to the client", in, 1<<20)
 		s.atMost("what went to the engine", out, 1<<20)
 		for platform, arch := range map[string]string{"linux/amd64": "amd64", "linux/arm64": "arm64"} {

@@ -3,6 +3,9 @@
 package e2e
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -23,40 +26,80 @@ func (s *story) farBuildKit(delay time.Duration) (far *testenv.Far, calls *teste
 	return far, calls
 }
 
+// asked is a command, and how much it may ask.
+type asked struct {
+	words        []string
+	trips, calls int    // at most; opening a connection takes two trips
+	before       func() // nil: nothing
+}
+
+// tries is how often a command may ask more: on a busy machine, some of what is asked at the same time waits for the answer to another
+// question.
+const tries = 4
+
+// asks runs commands, and counts what they ask of what is behind a proxy.
+func (s *story) asks(far *testenv.Far, calls *testenv.Calls, all ...asked) {
+	s.Helper()
+	for _, c := range all {
+		for try := 1; ; try++ {
+			if c.before != nil {
+				c.before()
+			}
+			s.eventually("nothing is on its way", far.Idle)
+			before, trips := calls.Count(), far.Trips()
+			r := s.mustRun(call{args: c.words})
+			trips = far.Trips() - trips
+			made, n := calls.Count(), 0
+			for name := range made {
+				made[name] -= before[name]
+				n += made[name]
+			}
+			maps.DeleteFunc(made, func(_ string, n int) bool { return n == 0 })
+			s.Logf("%s: %s, %d trips, %d calls: %v", joined(c.words[:4]), r.took, trips, n, made)
+			if n <= c.calls && trips <= c.trips {
+				break
+			}
+			if try == tries {
+				s.Errorf("%s: more than %d round trips, or than %d calls", joined(c.words), c.trips, c.calls)
+				break
+			}
+		}
+	}
+}
+
+const askedPlatforms = "linux/amd64,linux/arm64,linux/amd64/v2"
+
 func TestAFarNodeIsAskedFewQuestionsOneAfterTheOther(t *testing.T) {
 	s := besideOn(t)
 	s.emulatesArm()
 	far, calls := s.farBuildKit(farDelay)
 	dir := s.dockerfile("FROM $BASE", "ARG TARGETPLATFORM", "RUN echo $TARGETPLATFORM >/platform")
-	build := []string{"multiarch", "build", "--builder", s.builder, "--platform", "linux/amd64,linux/arm64,linux/amd64/v2", "--push", "-t", s.repo(), dir}
+	build := []string{"multiarch", "build", "--builder", s.builder, "--platform", askedPlatforms, "--push", "-t", s.repo(), dir}
+	inspect := []string{"multiarch", "builder", "inspect", s.builder}
 	s.mustRun(call{args: build})
-	for _, c := range []struct {
-		words        []string
-		trips, calls int // at most; opening a connection takes two trips
-	}{
-		{words: []string{"multiarch", "builder", "inspect", s.builder}, trips: 5, calls: 16}, // with a probe, whose outcome is remembered
-		{words: build, trips: 14, calls: 39},
-		{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", "linux/amd64,linux/arm64,linux/amd64/v2", dir}, trips: 10, calls: 34},
-		{words: []string{"multiarch", "builder", "inspect", s.builder}, trips: 5, calls: 3},
-	} {
-		s.eventually("nothing is on its way", far.Idle)
-		before, trips := calls.Count(), far.Trips()
-		r := s.mustRun(call{args: c.words})
-		trips = far.Trips() - trips
-		made, n := calls.Count(), 0
-		for name := range made {
-			made[name] -= before[name]
-			n += made[name]
-		}
-		s.Logf("%s: %s, %d trips, %d calls: %v", joined(c.words[:3]), r.took, trips, n, made)
-		if n > c.calls {
-			s.Errorf("%s made %d calls, more than %d: %v", joined(c.words), n, c.calls, made)
-		}
-		if trips > c.trips {
-			s.Errorf("%s took %d round trips, more than %d", joined(c.words), trips, c.trips)
-		}
-	}
+	s.asks(far, calls,
+		asked{words: inspect, trips: 5, calls: 17, before: func() { s.check(os.RemoveAll(filepath.Join(s.home, ".cache"))) }}, // with a probe
+		asked{words: build, trips: 14, calls: 39},
+		asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", askedPlatforms, dir}, trips: 10, calls: 34},
+		asked{words: inspect, trips: 5, calls: 3},
+	)
 	before := far.Opened()
 	s.docker("multiarch", "doctor", "--builder", s.builder) // its status is about more than the node
 	s.equal("the connections of the doctor", far.Opened()-before, int64(1))
+}
+
+func TestAFarEngineIsAskedFewQuestionsOneAfterTheOther(t *testing.T) {
+	onEachEngineAlone(t, func(s *story) {
+		calls := &testenv.Calls{}
+		far := s.far(&testenv.Far{To: s.host, Delay: farDelay, Rate: 20e6, Tap: calls.Tap})
+		s.env = append(s.env, "DOCKER_HOST="+far.Address())
+		dir := s.dockerfile("FROM $BASE", "ARG TARGETPLATFORM", "RUN echo $TARGETPLATFORM >/platform")
+		build := s.buildArgs("--platform", twoPlatforms, "--load", "-t", s.engineName(), dir)
+		s.mustRun(call{args: build})
+		s.asks(far, calls,
+			asked{words: build, trips: 32, calls: 20},
+			asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", twoPlatforms, dir}, trips: 16, calls: 12},
+			asked{words: []string{"multiarch", "builder", "inspect", s.builder}, trips: 22, calls: 17},
+		)
+	})
 }
