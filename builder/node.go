@@ -58,18 +58,20 @@ type Abilities struct {
 	Disk DiskGauge
 	// Lost returns why the connection broke, without the node's name; see [Node.Why].
 	Lost func(context.Context) error
-	// Return connects again after the network was gone.
+	// Return connects again after the connection broke.
 	Return Returner
 }
 
 // Returner is a connection that may be made again.
 type Returner interface {
-	// Away reports whether the connection ended because of the network.
+	// Away reports whether the connection broke for a reason that may pass.
 	Away() bool
-	// Return connects to the same BuildKit again, so that the node's client can be used. It tries up to Limit if the network cannot be reached,
-	// and only once otherwise.
+	// Return connects again, so that the node's client can be used. It tries up to Limit if BuildKit may still be reached, and only once
+	// otherwise.
 	Return(context.Context) error
 	Limit() time.Duration
+	// ID is that of the BuildKit that it is connected to: another one after a return means that the cache is lost.
+	ID() string
 }
 
 // Engine is the engine beside a BuildKit, for everything that only an engine can do.

@@ -33,6 +33,9 @@ func (n *Node) Resumed() *Resumed { return &Resumed{NewBlobs(n.Client), n, resum
 // Fetch opens a blob; see [Blobs.Fetch].
 func (r *Resumed) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	reader := &resumedReader{ctx: ctx, from: r, desc: desc}
+	if r.node.Return != nil {
+		reader.daemon = r.node.Return.ID()
+	}
 	if err := reader.open(); err != nil {
 		return nil, err
 	}
@@ -43,6 +46,7 @@ func (r *Resumed) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadC
 type resumedReader struct {
 	ctx    context.Context //nolint:containedctx // of Fetch: it ends the reading
 	from   *Resumed
+	daemon string // the ID of the BuildKit that has the blob, if the node may return
 	desc   ocispecs.Descriptor
 	stream io.ReadCloser
 	offset int64
@@ -65,11 +69,15 @@ func (r *resumedReader) try() (err error) {
 // resume opens the blob where the connection broke: the node's client connects again by itself, unless the network is gone, which is waited
 // for. If that does not succeed, the error is the first one.
 func (r *resumedReader) resume(broken error) error {
+	back := r.from.node.Return
 	for range resumeTries {
-		if back := r.from.node.Return; back != nil && back.Away() {
+		if back != nil && back.Away() {
 			if err := back.Return(r.ctx); err != nil {
 				return fmt.Errorf("%w; %w", broken, err)
 			}
+		}
+		if back != nil && back.ID() != r.daemon {
+			return fmt.Errorf("%w; it answers again, but its cache is lost", broken)
 		}
 		if err := r.try(); err == nil || !isBroken(err) {
 			return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -141,7 +142,10 @@ type away struct {
 	err   error
 	tries int
 	back  func()
+	id    string
 }
+
+func (a *away) ID() string { return a.id }
 
 func (a *away) Away() bool { return a.back != nil }
 
@@ -177,6 +181,22 @@ func TestABlobWaitsForTheNetworkOfItsNode(t *testing.T) {
 		if back.tries != 1 {
 			t.Errorf("%d returns", back.tries)
 		}
+	}
+}
+
+func TestABlobIsNotReadOnFromAnotherBuildKit(t *testing.T) {
+	t.Parallel()
+	s := newStore(1 << 20)
+	n := s.node(t)
+	back := &away{id: "first"}
+	back.back = func() { s.cuts.Store(0); back.id = "second" }
+	n.Return = back
+	rc, err := n.Resumed().Fetch(t.Context(), s.desc())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(rc); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "its cache is lost") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -100,12 +100,25 @@ func (d Driver) connect(ctx context.Context, e builder.Endpoint, want builder.Sp
 		}
 	}
 	r := reconciler{node: n, want: want, wanted: wanted, say: func(line string) { report(fmt.Sprintf("%s: %s", e, line)) }}
-	pods, err := r.ensure(ctx)
-	if err != nil {
-		return nil, err
+	tried := map[string]bool{}
+	for {
+		pods, err := r.ensure(ctx)
+		if err != nil {
+			return nil, err
+		}
+		b, err := n.connectAll(ctx, pods, want)
+		if err == nil {
+			m.put(wanted, pods)
+			return b, nil
+		}
+		known := len(tried)
+		for _, p := range pods {
+			tried[p.Metadata.UID] = true
+		}
+		if len(tried) == known || ctx.Err() != nil { // otherwise the pods may have been ended since the look at them
+			return nil, err
+		}
 	}
-	m.put(wanted, pods)
-	return n.connectAll(ctx, pods, want)
 }
 
 func (d Driver) memory(n node) memory {

@@ -21,6 +21,11 @@ type reconciler struct {
 	say    func(line string)
 }
 
+// reconcilerOf returns the reconciler of a workload as it is.
+func (n node) reconcilerOf(w workload, say func(line string)) reconciler {
+	return reconciler{node: n, say: say, wanted: objects.Node{Name: w.Metadata.Name, Kind: w.Kind, Selector: objects.Selector(n.e)}}
+}
+
 // busyWait is how long to wait while builds run in a node that is to be changed, unless the caller wants another time.
 const busyWait = 5 * time.Minute
 

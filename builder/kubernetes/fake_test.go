@@ -57,9 +57,11 @@ type cluster struct {
 	items    map[string]map[string]any // by kind/name
 	calls    []string                  // the verbs, without watches
 	refuse   map[string]string         // by verb: what kubectl says
+	away     int                       // calls that find no API server
 	status   string                    // of new pods
 	create   func(input []byte) string // what is printed for objects that are created
 	watchers map[chan string]string    // by kind
+	execs    []net.Conn                // to BuildKits
 	replaced int                       // pods made so far
 }
 
@@ -100,6 +102,9 @@ func (c *cluster) serve(conn net.Conn) {
 	args = slices.DeleteFunc(args, func(a string) bool { return strings.HasPrefix(a, "--namespace=") })
 	c.mu.Lock()
 	refused := c.refuse["exec"]
+	if args[0] == "exec" {
+		c.execs = append(c.execs, conn)
+	}
 	c.mu.Unlock()
 	if args[0] == "exec" && refused != "" {
 		_, _ = io.WriteString(conn, refused+"\n")
@@ -108,7 +113,7 @@ func (c *cluster) serve(conn net.Conn) {
 	}
 	if args[0] == "exec" {
 		_, _ = io.WriteString(conn, "ok\n")
-		c.buildkit(conn, in)
+		c.buildkit(args[2], conn, in)
 		return
 	}
 	defer conn.Close()
@@ -120,6 +125,11 @@ func (c *cluster) serve(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls = append(c.calls, args[0])
+	if c.away > 0 {
+		c.away--
+		_, _ = io.WriteString(conn, "The connection to the server h:1 was refused - did you specify the right host or port?\n")
+		return
+	}
 	if said := c.refuse[args[0]]; said != "" {
 		_, _ = io.WriteString(conn, strings.ReplaceAll(said, "\n", "|")+"\n")
 		return
@@ -148,13 +158,11 @@ func (c *cluster) answer(args []string, input []byte) string {
 		}
 		c.pods()
 	case "patch":
-		w := c.items[args[1]]
 		var patch struct{ Spec struct{ Replicas int } }
 		if err := json.Unmarshal([]byte(args[len(args)-2]), &patch); err != nil {
 			c.t.Error(err)
 		}
-		w["spec"].(map[string]any)["replicas"] = float64(patch.Spec.Replicas)
-		c.pods()
+		c.scale(args[1], patch.Spec.Replicas)
 	case "delete":
 		return c.remove(args)
 	case "create":
@@ -168,6 +176,11 @@ func (c *cluster) answer(args []string, input []byte) string {
 func (c *cluster) put(item map[string]any) {
 	name, _ := item["metadata"].(map[string]any)["name"].(string)
 	c.items[strings.ToLower(item["kind"].(string))+"/"+name] = item
+}
+
+func (c *cluster) scale(workload string, replicas int) {
+	c.items[workload]["spec"].(map[string]any)["replicas"] = float64(replicas)
+	c.pods()
 }
 
 // pods makes the pods that the workloads want, as controllers do.
@@ -192,6 +205,14 @@ func (c *cluster) pods() {
 			c.tell("pods", text(map[string]any{"type": "ADDED", "object": p}))
 		}
 	}
+}
+
+// cut ends the connections to all BuildKits.
+func (c *cluster) cut() {
+	for _, conn := range c.execs {
+		conn.Close()
+	}
+	c.execs = nil
 }
 
 func (c *cluster) tell(kind, event string) {
@@ -234,22 +255,31 @@ func (c *cluster) watch(conn net.Conn, kind string) {
 }
 
 // buildkit answers on the connection as a BuildKit does.
-func (c *cluster) buildkit(conn net.Conn, in io.Reader) {
+func (c *cluster) buildkit(pod string, conn net.Conn, in io.Reader) {
+	c.mu.Lock()
+	metadata, _ := c.items["pod/"+pod]["metadata"].(map[string]any)
+	id, _ := metadata["uid"].(string)
+	c.mu.Unlock()
 	s := grpc.NewServer()
-	controlapi.RegisterControlServer(s, daemon{c: c})
+	controlapi.RegisterControlServer(s, daemon{c: c, id: id})
 	_ = s.Serve(&single{conn: &buffered{conn, in}, done: make(chan struct{})})
 }
 
 // daemon is as much of a BuildKit as the driver needs.
 type daemon struct {
 	controlapi.UnimplementedControlServer
-	c *cluster
+	c  *cluster
+	id string
 }
 
-func (daemon) ListWorkers(context.Context, *controlapi.ListWorkersRequest) (*controlapi.ListWorkersResponse, error) {
+func (d daemon) ListWorkers(context.Context, *controlapi.ListWorkersRequest) (*controlapi.ListWorkersResponse, error) {
 	return &controlapi.ListWorkersResponse{Record: []*apitypes.WorkerRecord{{
-		ID: "w", BuildkitVersion: &apitypes.BuildkitVersion{Version: "v0.34.2"}, Platforms: []*pb.Platform{{OS: "linux", Architecture: "arm64"}},
+		ID: d.id, BuildkitVersion: &apitypes.BuildkitVersion{Version: "v0.34.2"}, Platforms: []*pb.Platform{{OS: "linux", Architecture: "arm64"}},
 	}}}, nil
+}
+
+func (daemon) Info(context.Context, *controlapi.InfoRequest) (*controlapi.InfoResponse, error) {
+	return &controlapi.InfoResponse{}, nil
 }
 
 func (d daemon) ListenBuildHistory(_ *controlapi.BuildHistoryRequest, out controlapi.Control_ListenBuildHistoryServer) error {

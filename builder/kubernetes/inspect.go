@@ -84,7 +84,7 @@ func (n node) ask(ctx context.Context, p pod, d *builder.Details, depth builder.
 	}
 	ctx, answered, end := builder.UntilAnswer(ctx)
 	defer end()
-	l, err := n.dial(ctx, p.Metadata.Name)
+	l, err := n.dial(ctx, p.name)
 	if err != nil {
 		d.Err = builder.NoAnswer(ctx, err)
 		return

@@ -23,10 +23,10 @@ const (
 	mostPods = 8
 )
 
-// dial opens a link to the BuildKit of a pod.
-func (n node) dial(ctx context.Context, name string) (*link.Link, error) {
+// dial opens a link to the BuildKit of the pod that is named then.
+func (n node) dial(ctx context.Context, name func() string) (*link.Link, error) {
 	return link.Open(ctx, link.Options{Timeout: connectTimeout, Program: true, Dial: func(ctx context.Context) (net.Conn, error) {
-		return n.Dial(ctx, name, objects.Container, "buildctl", "dial-stdio")
+		return n.Dial(ctx, name(), objects.Container, "buildctl", "dial-stdio")
 	}})
 }
 
@@ -63,10 +63,12 @@ func (n node) connectPod(ctx context.Context, p pod, i int, want builder.Spec) (
 	if err := n.hostNetwork(p, want.Host); err != nil {
 		return nil, err
 	}
-	l, err := n.dial(ctx, name)
+	c := &connection{node: n, pod: p}
+	l, err := n.dial(ctx, c.name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to pod/%s: %w", name, err)
 	}
+	c.link, c.began = l, time.Now()
 	if minimum := cmp.Or(want.MinVersion, builder.MinVersion); l.Version() == "" || builder.TooOld(l.Version(), minimum) {
 		_ = l.Close()
 		return nil, fmt.Errorf("pod/%s: its BuildKit is %s, and %s or newer is needed: choose another image", name, cmp.Or(l.Version(), "older than v0.11"), minimum)
@@ -78,7 +80,7 @@ func (n node) connectPod(ctx context.Context, p pod, i int, want builder.Spec) (
 	return &builder.Node{
 		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: p.Spec.HostNetwork,
 		HostChosen: n.opt.HostNetwork, Client: l.Client, Disconnect: l.Close,
-		Abilities: builder.Abilities{Return: l, Lost: func(ctx context.Context) error { return n.lost(ctx, p, l) }},
+		Abilities: builder.Abilities{Return: c, Lost: c.lost},
 	}, nil
 }
 
@@ -106,7 +108,7 @@ func (n node) running(ctx context.Context, pods []pod) (builds int) {
 	var all sync.WaitGroup
 	for i, p := range pods {
 		all.Go(func() {
-			l, err := n.dial(ctx, p.Metadata.Name)
+			l, err := n.dial(ctx, p.name)
 			if err != nil {
 				return
 			}
@@ -119,40 +121,6 @@ func (n node) running(ctx context.Context, pods []pod) (builds int) {
 		builds += c
 	}
 	return builds
-}
-
-// lostWait is how long the API may take to know what became of a pod.
-const lostWait = 2 * time.Second
-
-// lost returns why the connection to a pod broke.
-func (n node) lost(ctx context.Context, was pod, l *link.Link) error {
-	ctx, cancel := context.WithTimeout(ctx, lostWait)
-	defer cancel()
-	name := was.Metadata.Name
-	for {
-		var list struct{ Items []pod }
-		err := n.Get(ctx, &list, "pods", "--field-selector", "metadata.name="+name)
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("pod/%s: %w", name, errors.New("the connection broke"))
-		case err != nil:
-			return fmt.Errorf("pod/%s: the connection broke, and the cluster does not answer: %w", name, err)
-		case len(list.Items) == 0 || list.Items[0].Metadata.UID != was.Metadata.UID:
-			return fmt.Errorf("pod/%s: the pod was deleted", name)
-		}
-		why, memory := list.Items[0].lost(was.buildkit().RestartCount)
-		if memory {
-			return fmt.Errorf("pod/%s: %w", name, builder.ErrOutOfMemory)
-		}
-		if why != "" {
-			return fmt.Errorf("pod/%s: %s", name, why)
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("pod/%s: %w", name, l.Why(context.WithoutCancel(ctx)))
-		}
-	}
 }
 
 // Reopen implements [builder.Manager].
@@ -199,9 +167,7 @@ func (n node) start(ctx context.Context, have observed, opt builder.ReopenOption
 		}
 		closed = func() error { return n.scale(context.WithoutCancel(ctx), have.workload, 0) }
 	}
-	r := reconciler{node: n, say: report, wanted: objects.Node{
-		Name: have.workload.Metadata.Name, Kind: have.workload.Kind, Selector: objects.Selector(n.e),
-	}}
+	r := n.reconcilerOf(have.workload, report)
 	if opt.Wait > 0 {
 		r.opt.Timeout = opt.Wait
 	}

@@ -82,6 +82,8 @@ func (w workload) replicas() int {
 	return *w.Spec.Replicas
 }
 
+func (p pod) name() string { return p.Metadata.Name }
+
 // leaving reports whether a pod is being deleted, or has ended for good.
 func (p pod) leaving() bool {
 	return p.Metadata.DeletionTimestamp != nil || p.Status.Phase == "Failed" || p.Status.Phase == "Succeeded"

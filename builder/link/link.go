@@ -57,6 +57,7 @@ type Link struct {
 	close func() error    // once
 
 	mu        sync.Mutex
+	id        string     // of the BuildKit that the client is connected to, with its cache; guarded by mu
 	stop      func()     // ends the watch
 	returning *attempt   // that callers may share
 	reaching  sync.Mutex // one attempt at a time
@@ -100,6 +101,7 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 		closing()
 		return l.Client.Close()
 	})
+	l.id = l.Workers[0].ID
 	l.startWatch(patient)
 	return l, nil
 }
@@ -176,11 +178,7 @@ func (l *Link) reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, l.limit, fmt.Errorf("it could not be reached again within %s", l.limit))
 	defer cancel()
 	for l.Away() {
-		again, err := l.Again(ctx)
-		if err == nil {
-			_ = again.Close() // it has shown that BuildKit answers
-			err = l.revive(ctx)
-		}
+		err := l.Connect(ctx)
 		if err == nil {
 			continue
 		}
@@ -196,9 +194,22 @@ func (l *Link) reach(ctx context.Context) error {
 	return nil
 }
 
-// revive lets the client connect again, and waits until it has.
-func (l *Link) revive(ctx context.Context) error {
+// ID is that of the BuildKit that the client is connected to. Another one has another cache.
+func (l *Link) ID() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.id
+}
+
+// Connect lets the client connect again, to the BuildKit that the dialer reaches now, and waits until it has.
+func (l *Link) Connect(ctx context.Context) error {
+	again, err := l.Again(ctx)
+	if err != nil {
+		return err
+	}
+	_ = again.Close() // it has shown that BuildKit answers
 	l.line.begin()
+	l.trips.workers.Store(nil) // perhaps they are others
 	l.trips.conn.Load().ResetConnectBackoff()
 	ctx, cancel := context.WithTimeout(ctx, l.line.opt.Timeout)
 	defer cancel()
@@ -207,6 +218,9 @@ func (l *Link) revive(ctx context.Context) error {
 		l.line.end(err)
 		return err
 	}
+	l.mu.Lock()
+	l.id = again.id
+	l.mu.Unlock()
 	l.startWatch(patient)
 	return nil
 }

@@ -500,6 +500,29 @@ func TestAClosedConnectionIsNotAway(t *testing.T) {
 	}
 }
 
+func TestABuildKitInThePlaceOfAnotherHasAnotherID(t *testing.T) {
+	t.Parallel()
+	first, second := oneWorker(), oneWorker()
+	first.workers[0].ID, second.workers[0].ID = "first", "second"
+	dial, now := dialer("unix", serve(t, first)), dialer("unix", serve(t, second))
+	var last net.Conn
+	l := opened(t, func(ctx context.Context) (c net.Conn, err error) {
+		last, err = dial(ctx)
+		return last, err
+	}, patient)
+	dial = now
+	_ = last.Close()
+	for _, err := l.Client.Info(t.Context()); err != nil; _, err = l.Client.Info(t.Context()) { // on the connection that is closed
+		time.Sleep(time.Millisecond)
+	}
+	if err := l.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if workers, err := l.Client.ListWorkers(t.Context()); err != nil || workers[0].ID != "second" || l.ID() != "second" {
+		t.Errorf("%q, %v, %v", l.ID(), workers, err)
+	}
+}
+
 // program is a connection through a program that may end with words on its standard error.
 type program struct {
 	net.Conn

@@ -16,7 +16,9 @@ import (
 
 // Explained returns the error of work on a connection. If the connection broke, the error says why the builder went away.
 func (c *Connection) Explained(ctx context.Context, err error) error {
-	if _, lost := errors.AsType[*failure.LostNodeError](err); lost {
+	if _, lost := errors.AsType[*failure.LostNodeError](err); lost && errors.Is(err, builder.ErrOutOfMemory) {
+		return &Hinted{Err: err, Hint: memoryHint}
+	} else if lost {
 		hint := "run the build again when the node answers: its cache has the finished steps"
 		if len(c.Env.NodeNames) > 1 {
 			hint = "run the build again when the node answers, or let other nodes take over with --fallback emulate"
@@ -29,8 +31,7 @@ func (c *Connection) Explained(ctx context.Context, err error) error {
 	n := c.Nodes[0]
 	why := n.Why(ctx)
 	if errors.Is(why, builder.ErrOutOfMemory) {
-		return &Hinted{Err: why, Hint: "build fewer platforms at once with --jobs 1, raise the builder's limit of --driver-opt memory=… if there is one,\n" +
-			"      or give the engine's machine more memory"}
+		return &Hinted{Err: why, Hint: memoryHint}
 	}
 	hint := "run the build again: it starts the builder, whose cache has the finished steps; with --jobs, it builds fewer platforms at once"
 	if n.Shell == nil { // somebody else starts it
@@ -38,6 +39,9 @@ func (c *Connection) Explained(ctx context.Context, err error) error {
 	}
 	return &Hinted{Err: why, Hint: hint}
 }
+
+const memoryHint = "build fewer platforms at once with --jobs 1, raise the builder's limit of memory if there is one\n" +
+	"      (--driver-opt memory=…, in a cluster limits.memory=…), or give its machine more memory"
 
 // brokenConnection reports whether an error is about the connection to BuildKit and not about the build.
 func brokenConnection(err error) bool {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 )
 
 func TestALostBuilderIsExplainedByItsEnd(t *testing.T) {
@@ -22,6 +24,10 @@ func TestALostBuilderIsExplainedByItsEnd(t *testing.T) {
 		if !ok || !strings.Contains(hinted.Hint, hint) || !strings.Contains(err.Error(), why.Error()) {
 			t.Errorf("%v: %v", why, err)
 		}
+	}
+	lost := &failure.LostNodeError{Node: "n", Err: fmt.Errorf("pod/x: %w", builder.ErrOutOfMemory)}
+	if hinted, ok := errors.AsType[*cli.Hinted](new(cli.Connection).Explained(t.Context(), lost)); !ok || !strings.Contains(hinted.Hint, "limits.memory") {
+		t.Errorf("got %v", hinted)
 	}
 	if other := errors.New("failed to solve"); new(cli.Connection).Explained(t.Context(), other) != other { //nolint:errorlint // the same
 		t.Error("an error of the build is changed")

@@ -18,7 +18,7 @@ const (
 	// moveOn asks for another try on another node.
 	moveOn reason = "the node was lost"
 	// goOn asks for another try on the same node, once it can be reached again.
-	goOn reason = "the node could not be reached for a while"
+	goOn reason = "the node was lost and answers again"
 	// fallBack starts the tries again, without relocated steps.
 	fallBack reason = "a failure of what was relocated"
 )
@@ -49,7 +49,7 @@ type facts struct {
 	failed         bool
 	lost           bool        // the failure is that the node was lost
 	elsewhere      func() bool // reports whether another node may build the platform
-	returned       func() bool // reports whether the node was lost for its silence and answers again; it waits for that, so it is asked last
+	returned       func() bool // reports whether the node that was lost answers again; it waits for that, so it is asked last
 	retries, limit int         // how often the job was retried since it began or fell back, and how many retries this failure allows
 	fellBack       bool        // nothing is relocated any more
 	relocated      func() bool // reports whether relocated steps caused the failure; it may block, so it is asked last
@@ -64,7 +64,7 @@ type facts struct {
 //     that of pushAlone included, for as long as the client's policy for registries allows. No step runs again, and nothing was examined
 //     yet. Any other failure of the push, and the last one, are a failure of the attempt.
 //   - At the end of an attempt: readUnderPins, if the attempt ended for that; otherwise, after a failure, moveOn if the node was lost and
-//     another one may build the platform, else goOn if nothing arrived from it any more and it can be reached again; otherwise tryAgain up to
+//     another one may build the platform, else goOn if its connection can be made again; otherwise tryAgain up to
 //     the limit, then fallBack. Nothing else is tried again on a node that was lost.
 //
 // The combinations follow. A first try has one solve, or two with readUnderPins, one more with pushAlone, and one more with each pushAgain,

@@ -74,7 +74,7 @@ type Node struct {
 	Container, ContainerImage, BlobsFolder string
 	// Why returns why the node was lost, as far as its driver knows; nil knows nothing. The error names the node.
 	Why func(context.Context) error
-	// Return connects again after the network was gone; nil cannot.
+	// Return connects again after the connection broke; nil cannot.
 	Return Returner
 	// Running counts the builds that run on the node now; nil counts none. It is called only if other nodes are equally good.
 	Running func(context.Context) (int, error)
@@ -90,12 +90,13 @@ func (n Node) lister() *onnode.Node {
 
 // Returner is the connection to a node, as [builder.Returner] has it.
 type Returner interface {
-	// Away reports whether the connection ended because of the network.
+	// Away reports whether the connection broke for a reason that may pass.
 	Away() bool
-	// Return connects to the same BuildKit again, for all that use the node. It tries up to Limit if the network cannot be reached, and only once
-	// otherwise.
+	// Return connects again, for all that use the node. It tries up to Limit if BuildKit may still be reached, and only once otherwise.
 	Return(context.Context) error
 	Limit() time.Duration
+	// ID is that of the BuildKit that it is connected to: another one after a return means that the cache is lost.
+	ID() string
 }
 
 // Progress receives the events of a build. Its methods are called from several goroutines, and must not block for long.

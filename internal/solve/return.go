@@ -11,7 +11,7 @@ import (
 )
 
 // returned waits until the node of a job can be reached again, and returns the run with which its jobs go on there. lost is why the node was
-// lost; it is also the error if the node cannot return, since its connection was closed.
+// lost; it is also the error if the node cannot return.
 func (f *fleet) returned(j job, lost error) (*nodeRun, error) {
 	r := j.nodeRun
 	r.next.once.Do(func() { r.next.run, r.next.err = f.await(r, lost) })
@@ -44,11 +44,16 @@ func (f *fleet) await(r *nodeRun, lost error) (*nodeRun, error) {
 		return nil, &failure.LostNodeError{Node: r.node.Name, Err: fmt.Errorf("%w; %w%s", lost, err, done)}
 	}
 	run, err := f.again(r)
-	if err == nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case run.daemon == r.daemon:
 		f.env.Progress.Note(diag.Notef("node %q answers again; going on with %s: finished steps are in its cache, and one that was running begins again",
 			r.node.Name, goOn))
+	default:
+		f.env.Progress.Note(diag.Warningf("node %q answers again, but its cache is lost; building %s from the first step on", r.node.Name, goOn))
 	}
-	return run, err
+	return run, nil
 }
 
 // unfinished returns the targets of a node that have no outcome yet, and says which targets of the build are done.
@@ -81,6 +86,9 @@ func (f *fleet) again(r *nodeRun) (*nodeRun, error) {
 		return nil, err
 	}
 	its := *run
+	if its.node.ID = r.node.ID; its.daemon != r.daemon {
+		its.node.ID = "" // it has pushed nothing
+	}
 	for _, i := range r.own {
 		if _, ended := f.ended[i]; !ended {
 			its.own = append(its.own, i)

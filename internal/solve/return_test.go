@@ -25,6 +25,7 @@ type roaming struct {
 	mu   sync.Mutex
 	now  *buildkittest.Builder
 	away bool
+	id   string
 	// again is what the node is after its return; its error is that of the return.
 	again func(context.Context) (*buildkittest.Builder, error)
 }
@@ -56,6 +57,12 @@ func (r *roaming) Away() bool {
 }
 
 func (r *roaming) Limit() time.Duration { return time.Minute }
+
+func (r *roaming) ID() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.id
+}
 
 func (r *roaming) Return(ctx context.Context) error {
 	b, err := r.again(ctx)
@@ -106,6 +113,27 @@ func TestABuildGoesOnAtANodeThatIsReachedAgain(t *testing.T) {
 			}
 			leftNothing(t)
 		})
+	}
+}
+
+func TestABuildGoesOnAtANodeThatHasLostItsCache(t *testing.T) {
+	w := newHarness(t, runsForTheTarget)
+	r, after := w.roams(true)
+	r.id, w.env.Nodes[0].ID = "first", "first"
+	r.again = func(context.Context) (*buildkittest.Builder, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.id = "second"
+		return after, nil
+	}
+	w.Run = dies(w.Builder)
+	w.mustRun()
+	said := strings.Join(w.progress.notes, "\n")
+	if strings.Count(said, `warning: node "default" answers again, but its cache is lost; building linux/`) != 1 || strings.Contains(said, "finished steps") {
+		t.Errorf("it says %q", w.progress.notes)
+	}
+	if names, _ := w.indexed("app:v1"); len(names) != 3 || sentContexts(after) != 1 {
+		t.Errorf("the index has %q, and the context was sent %d times", names, sentContexts(after))
 	}
 }
 

@@ -35,6 +35,7 @@ type nodeRun struct {
 	node    Node
 	own     []int  // the indexes of the targets that the node makes
 	session string // the ID of the session that serves the build context to the node
+	daemon  string // the ID of the BuildKit, for a node that may return
 	commons []*common
 	probe   probe
 	reach   *preflight.Reach
@@ -294,6 +295,9 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 	}
 	if len(f.env.Nodes) > 1 {
 		r.grants = grants.New(f.req.Source.Remote())
+	}
+	if n.Return != nil {
+		r.daemon = n.Return.ID()
 	}
 	if len(f.env.Nodes) > 1 || n.Return != nil {
 		up, lost := context.WithCancelCause(context.WithoutCancel(f.ctx))
