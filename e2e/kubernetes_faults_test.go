@@ -64,23 +64,3 @@ func TestTheReasonWhyPodsDoNotStartIsTheAPIs(t *testing.T) {
 		s.Errorf("without kubectl: %s", gone.err)
 	}
 }
-
-func TestABuildWhoseOnlyPodIsEvictedGoesOnOnTheNextOne(t *testing.T) {
-	s := onCluster(t)
-	s.mustPods("--node", "amd64", "--platform", "linux/amd64", "--bootstrap")
-	g := s.gate()
-	build := s.start(call{args: s.buildArgs("--platform", "linux/amd64", "-o", "out", s.passes(g, "evicted"))})
-	<-g.arrived
-	pod := s.kubectl("get", "pods", "-o", "jsonpath={.items[0].metadata.name}")
-	eviction := fmt.Sprintf(`{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": %q, "namespace": %q}}`, pod, s.namespace)
-	if r := s.tryKubectl(eviction, "create", "--raw", "/api/v1/namespaces/"+s.namespace+"/pods/"+pod+"/eviction", "-f", "-"); r.code != 0 {
-		s.Fatalf("the eviction: %s", r.err)
-	}
-	<-g.arrived // the step runs again
-	close(g.open)
-	r := build.wait()
-	s.equal("the status of a build whose only pod is evicted", r.code, 0)
-	s.contains("an eviction", r.err, "was lost during the build: pod/"+pod+": the pod was evicted: EvictionByEvictionAPI", "; trying for 1m30s to reach it again",
-		`node "amd64" answers again, but its cache is lost; building linux/amd64 from the first step on`)
-	s.equal("the file of the build", s.read("out/passed"), "evicted\n")
-}
