@@ -110,36 +110,3 @@ func TestAPodThatRunsOutOfMemoryIsNamedAndUsedAgain(t *testing.T) {
 	s.equal("the status", r.code, 0)
 	s.contains("a pod without memory", r.err, "was lost during the build: pod/multiarch-", "its container ran out of memory; trying for", "answers again; going on with linux/amd64: finished steps are in its cache")
 }
-
-func TestAPodOfTheClusterBuildsWithItsServiceAccount(t *testing.T) {
-	s := onCluster(t)
-	page, err := os.ReadFile("../docs/kubernetes.md")
-	s.check(err)
-	s.applied(yamlBlock.FindAllStringSubmatch(string(page), -1)[0][1])
-	s.kubectl("create", "serviceaccount", "ci")
-	s.kubectl("create", "rolebinding", "ci", "--role=docker-multiarch", "--serviceaccount="+s.namespace+":ci")
-	repo := s.repo()
-	programs := s.folder(files{"context/Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
-	kubectl, err := filepath.EvalSymlinks(filepath.Join(need(s.T, "MULTIARCH_E2E_KUBECTL"), "kubectl"))
-	s.check(err)
-	for name, file := range map[string]string{"docker-multiarch": pluginFile, "kubectl": kubectl} {
-		data, err := os.ReadFile(file)
-		s.check(err)
-		s.check(os.WriteFile(filepath.Join(programs, name), data, 0o755))
-	}
-	server := strings.TrimPrefix(s.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"), "https://")
-	host, port, _ := strings.Cut(server, ":")
-	// The API's own service has no address here, since nothing serves the cluster's services.
-	s.applied(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: client}, spec: {serviceAccountName: ci, hostNetwork: true, restartPolicy: Never, nodeSelector: {kubernetes.io/arch: amd64},
-  volumes: [{name: programs, hostPath: {path: %s}}], containers: [{name: client, image: "moby/buildkit:buildx-stable-1", imagePullPolicy: Never, workingDir: /programs,
-  volumeMounts: [{name: programs, mountPath: /programs}], command: [/bin/sh, -ec], args: [%q],
-  env: [{name: KUBERNETES_SERVICE_HOST, value: %q}, {name: KUBERNETES_SERVICE_PORT, value: %q}, {name: PATH, value: "/programs:/bin:/usr/bin"}, {name: HOME, value: /tmp}]}]}}`,
-		programs, "docker-multiarch builder create --name "+s.builder+" --driver kubernetes --driver-opt network=host --platform linux/amd64\n"+
-			"for i in 1 2; do docker-multiarch build --builder "+s.builder+" --platform linux/amd64 --push -t "+repo+" context; done\n"+
-			"docker-multiarch builder rm "+s.builder, host, port))
-	s.kubectl("wait", "--for=jsonpath={.status.containerStatuses[0].state.terminated}", "pod/client", "--timeout=120s")
-	s.contains("what the client says", s.kubectl("logs", "client"), "creating deployment/multiarch-", "(unchanged)")
-	s.equal("the status of the client", s.kubectl("get", "pod", "client", "-o", "jsonpath={.status.containerStatuses[0].state.terminated.exitCode}"), "0")
-	s.equal("the platforms", s.remote(repo, "latest").platforms(), []string{"linux/amd64"})
-	s.equal("what is left in the cluster", s.ours(), "")
-}

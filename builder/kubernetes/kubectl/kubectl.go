@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -64,8 +65,16 @@ func (c Client) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // Run returns the standard output of a call that ends by itself. input is its standard input, nil for none.
 func (c Client) Run(ctx context.Context, input []byte, args ...string) ([]byte, error) {
-	cmd := c.command(ctx, append(args, "--request-timeout="+requestTimeout)...)
-	return run(ctx, cmd, input)
+	return run(ctx, c.command(ctx, append(args, bounded()...)...), input)
+}
+
+// bounded returns the flag with the time limit of a request. In a pod there is none: kubectl uses the pod's service account only if it is
+// told nothing about the cluster, and this flag counts.
+func bounded() []string {
+	if os.Getenv("KUBERNETES_SERVICE_HOST") != "" {
+		return nil
+	}
+	return []string{"--request-timeout=" + requestTimeout}
 }
 
 func run(ctx context.Context, cmd *exec.Cmd, input []byte) ([]byte, error) {
