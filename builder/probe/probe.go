@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,9 @@ func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...pl
 	}()
 	if err := <-ended; err != nil {
 		return emulation.Status{}, fmt.Errorf("probe what BuildKit runs: %w", err)
+	}
+	if slices.ContainsFunc(outcomes, func(o emulation.Outcome) bool { return o.Arch == native[0].Architecture && o.ExitStatus == timedOut }) {
+		return emulation.Status{}, fmt.Errorf("probe what BuildKit runs: a program of its own platform does not end within %s: the node is too busy to tell", timeout)
 	}
 	return emulation.Conclude(native[0], noShell, outcomes...), nil
 }

@@ -135,6 +135,16 @@ func TestAProbeThatFailsSaysNothingOfPlatforms(t *testing.T) {
 	}
 }
 
+func TestANodeThatIsTooBusyToRunItsOwnProgramSaysNothingOfPlatforms(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, err := Solve(t.Context(), machine{runs: map[string]error{"amd64": errHangs, "arm64": errHangs}}, []platform.Platform{amd64})
+		if err == nil || !strings.Contains(err.Error(), "too busy") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestAnEmulatorThatHangsRunsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
