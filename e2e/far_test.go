@@ -78,7 +78,7 @@ func TestAFarNodeIsAskedFewQuestionsOneAfterTheOther(t *testing.T) {
 	inspect := []string{"multiarch", "builder", "inspect", s.builder}
 	s.mustRun(call{args: build})
 	s.asks(far, calls,
-		asked{words: inspect, trips: 5, calls: 17, before: func() { s.check(os.RemoveAll(filepath.Join(s.home, ".cache"))) }}, // with a probe
+		asked{words: inspect, trips: 5, calls: 17, before: func() { s.check(os.RemoveAll(filepath.Join(s.home, ".cache", "docker-multiarch", "probes"))) }}, // with a probe
 		asked{words: build, trips: 14, calls: 39},
 		asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", askedPlatforms, dir}, trips: 10, calls: 34},
 		asked{words: inspect, trips: 5, calls: 3},
@@ -97,9 +97,9 @@ func TestAFarEngineIsAskedFewQuestionsOneAfterTheOther(t *testing.T) {
 		build := s.buildArgs("--platform", twoPlatforms, "--load", "-t", s.engineName(), dir)
 		s.mustRun(call{args: build})
 		s.asks(far, calls,
-			asked{words: build, trips: 32, calls: 20},
-			asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", twoPlatforms, dir}, trips: 16, calls: 12},
-			asked{words: []string{"multiarch", "builder", "inspect", s.builder}, trips: 22, calls: 17},
+			asked{words: build, trips: 36, calls: 20},
+			asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", twoPlatforms, dir}, trips: 18, calls: 12},
+			asked{words: []string{"multiarch", "builder", "inspect", s.builder}, trips: 24, calls: 17},
 		)
 	})
 }

@@ -107,7 +107,7 @@ func (c *connection) Limit() time.Duration { return c.link.Limit() }
 func (c *connection) ID() string { return c.link.ID() }
 
 // Return implements [builder.Returner]. It connects to the same pod if that is ready, as after a restart of the API server, and otherwise to
-// another one of the workload. What the cluster says at the end of the limit is the error.
+// another one of the workload. The error at the end of the limit is what the cluster says.
 func (c *connection) Return(ctx context.Context) error {
 	_, err, _ := c.returning.Do("", func() (any, error) { return struct{}{}, c.reach(ctx) })
 	return err

@@ -102,7 +102,7 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 		return l.Client.Close()
 	})
 	l.id = l.Workers[0].ID
-	l.startWatch(patient)
+	l.startWatch(patient) //nolint:contextcheck // it lasts as long as the link
 	return l, nil
 }
 
@@ -221,7 +221,7 @@ func (l *Link) Connect(ctx context.Context) error {
 	l.mu.Lock()
 	l.id = again.id
 	l.mu.Unlock()
-	l.startWatch(patient)
+	l.startWatch(patient) //nolint:contextcheck // it lasts as long as the link
 	return nil
 }
 

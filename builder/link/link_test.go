@@ -452,8 +452,8 @@ func TestAReturnEndsWithItsLastCallerOrItsLink(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			l.reaching.Lock() // nobody connects any more
-			l.reaching.Unlock()
 			close(reached)
+			l.reaching.Unlock()
 			if name == "its last caller" {
 				if err := l.Return(t.Context()); err != nil {
 					t.Errorf("the next caller got %v", err)

@@ -5,16 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -64,6 +70,75 @@ func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) 
 		}
 	}
 	return got, err
+}
+
+// readAlone solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of the steps that it would run.
+func (j job) readAlone(ctx context.Context, gw gateway.Client, attrs map[string]string) (reading, error) {
+	res, err := j.runFrontend(ctx, gw, attrs)
+	if err != nil {
+		return reading{}, err
+	}
+	got, err := described(res.Metadata)
+	if err != nil {
+		return reading{}, err
+	}
+	got.result = res
+	ref, err := res.SingleRef()
+	if err != nil {
+		return reading{}, fmt.Errorf("the frontend gave no single result: %w", err)
+	}
+	if ref == nil { // FROM scratch without steps
+		return got, nil
+	}
+	def, err := definitionOf(ctx, ref)
+	if ctx.Err() != nil {
+		return reading{}, context.Cause(ctx)
+	}
+	if err == nil {
+		got.graph, err = graph.Read(def)
+	}
+	if err != nil {
+		got.graph, got.opaque = opaque(attrs["platform"]), err
+		return got, nil
+	}
+	got.def = def
+	return got, nil
+}
+
+// syntax returns the image of the frontend that the job's Dockerfile is for, and the words after it; "" means BuildKit's own, unless a remote
+// context has the Dockerfile. A BUILDKIT_SYNTAX build argument replaces it, as in docker buildx (build/opt.go).
+func (j job) syntax(attrs map[string]string) (image, cmdline string, byArgument bool) {
+	if cmdline = strings.TrimSpace(attrs["build-arg:BUILDKIT_SYNTAX"]); cmdline != "" {
+		image, _, _ = strings.Cut(cmdline, " ")
+		return image, cmdline, true
+	}
+	image, cmdline = dockerfile.Syntax(j.req.Source.DockerfileOf(j.target).Text)
+	return image, cmdline, false
+}
+
+// runFrontend runs the frontend of the job's Dockerfile with these attributes, which it completes. An image of a frontend is pinned, except where
+// a named context replaces it, and in attested builds, whose provenance names the image as the Dockerfile does.
+func (j job) runFrontend(ctx context.Context, gw gateway.Client, attrs map[string]string) (*gateway.Result, error) {
+	image, cmdline, byArgument := j.syntax(attrs)
+	pinned := ""
+	if image != "" && len(j.fleet.req.Attests) == 0 && !j.req.Source.Replaces(image) {
+		pinned = j.fleet.frontends.Pin(image, func(image string) (string, digest.Digest, error) {
+			name, dgst, _, err := gw.ResolveImageConfig(ctx, image, sourceresolver.Opt{LogName: baseimage.QuietVertex})
+			return name, dgst, err
+		})
+	}
+	if pinned == "" && !byArgument { // BuildKit finds the image itself
+		return j.node.solved(ctx, gw, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: attrs})
+	}
+	attrs["source"], attrs["cmdline"] = image, cmdline
+	if pinned != "" {
+		attrs["source"] = pinned
+	}
+	res, err := j.node.solved(ctx, gw, gateway.SolveRequest{Frontend: "gateway.v0", FrontendOpt: attrs})
+	if err != nil && !byArgument && len(errdefs.Sources(err)) == 0 {
+		err = fmt.Errorf("# syntax=%s: %w", cmdline, err)
+	}
+	return res, err
 }
 
 // order has the options of a solve besides its frontend.

@@ -30,39 +30,6 @@ type reading struct {
 	configPlatform platform.Platform
 }
 
-// readAlone solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of the steps that it would run.
-func (j job) readAlone(ctx context.Context, gw gateway.Client, attrs map[string]string) (reading, error) {
-	res, err := j.runFrontend(ctx, gw, attrs)
-	if err != nil {
-		return reading{}, err
-	}
-	got, err := described(res.Metadata)
-	if err != nil {
-		return reading{}, err
-	}
-	got.result = res
-	ref, err := res.SingleRef()
-	if err != nil {
-		return reading{}, fmt.Errorf("the frontend gave no single result: %w", err)
-	}
-	if ref == nil { // FROM scratch without steps
-		return got, nil
-	}
-	def, err := definitionOf(ctx, ref)
-	if ctx.Err() != nil {
-		return reading{}, context.Cause(ctx)
-	}
-	if err == nil {
-		got.graph, err = graph.Read(def)
-	}
-	if err != nil {
-		got.graph, got.opaque = opaque(attrs["platform"]), err
-		return got, nil
-	}
-	got.def = def
-	return got, nil
-}
-
 // described returns a reading with what the metadata of a result say, and nothing else.
 func described(metadata map[string][]byte) (got reading, err error) {
 	got.metadata = metadata

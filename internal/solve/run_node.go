@@ -249,8 +249,8 @@ type fleet struct {
 	cancel context.CancelCauseFunc
 	probes []probe
 	walks  *source.Walks
-	// syntaxes are the frontends' images, which are pinned before anything is read.
-	syntaxes syntaxes
+	// frontends are pinned before anything is read.
+	frontends pins.Frontends
 	// building completes a run for a job that was moved.
 	building func(*nodeRun) *nodeRun
 
