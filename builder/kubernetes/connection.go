@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/objects"
 	"github.com/docker-multiarch/docker-multiarch/builder/link"
@@ -18,9 +16,8 @@ import (
 // connection is a build's connection to a pod, or to the one that the cluster has made in its place.
 type connection struct {
 	node
-	link      *link.Link
-	began     time.Time // when BuildKit first answered
-	returning singleflight.Group
+	link  *link.Link
+	began time.Time // when BuildKit first answered
 
 	mu       sync.Mutex
 	pod      pod
@@ -109,8 +106,7 @@ func (c *connection) ID() string { return c.link.ID() }
 // Return implements [builder.Returner]. It connects to the same pod if that is ready, as after a restart of the API server, and otherwise to
 // another one of the workload. The error at the end of the limit is what the cluster says.
 func (c *connection) Return(ctx context.Context) error {
-	_, err, _ := c.returning.Do("", func() (any, error) { return struct{}{}, c.reach(ctx) })
-	return err
+	return c.link.Share(ctx, c.reach)
 }
 
 func (c *connection) reach(ctx context.Context) error {

@@ -132,9 +132,12 @@ func (l *Link) Limit() time.Duration { return l.limit }
 
 // Return connects to BuildKit again, after its network was gone, so that calls succeed from then on. While the network cannot be reached at
 // all it tries, up to its limit. Otherwise the first attempt counts: a BuildKit that accepts connections and does not answer has stopped.
-// Callers at the same time share an attempt, which goes on while one of them waits, until the link is closed.
-func (l *Link) Return(ctx context.Context) error {
-	a := l.join()
+func (l *Link) Return(ctx context.Context) error { return l.Share(ctx, l.reach) }
+
+// Share makes an attempt to reach BuildKit again. Callers at the same time share one, and its outcome. It goes on while one of them waits,
+// until the link is closed.
+func (l *Link) Share(ctx context.Context, reach func(context.Context) error) error {
+	a := l.join(reach)
 	defer l.leave(a)
 	select {
 	case <-a.done:
@@ -145,7 +148,7 @@ func (l *Link) Return(ctx context.Context) error {
 }
 
 // join returns the attempt that others wait for, or a new one.
-func (l *Link) join() *attempt {
+func (l *Link) join(reach func(context.Context) error) *attempt {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.returning
@@ -156,7 +159,9 @@ func (l *Link) join() *attempt {
 		go func() {
 			defer close(a.done)
 			defer a.end()
-			a.err = l.reach(a.ctx)
+			l.reaching.Lock() // one that was given up may not have ended yet
+			defer l.reaching.Unlock()
+			a.err = reach(a.ctx)
 		}()
 	}
 	a.waiting++
@@ -173,8 +178,6 @@ func (l *Link) leave(a *attempt) {
 }
 
 func (l *Link) reach(ctx context.Context) error {
-	l.reaching.Lock() // one that was given up may not have ended yet
-	defer l.reaching.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, l.limit, fmt.Errorf("it could not be reached again within %s", l.limit))
 	defer cancel()
 	for l.Away() {
