@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// connectTimeout is what kubectl is given to log in, and BuildKit to answer.
-	connectTimeout = 15 * time.Second
+	// connectTimeout is what kubectl is given to log in, and BuildKit to answer. Ten builds that begin at once on a busy machine need it: each
+	// starts kubectl for all pods.
+	connectTimeout = 25 * time.Second
 	// mostPods is how many pods a build looks at: each connection is a process here.
 	mostPods = 8
 )
