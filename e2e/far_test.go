@@ -70,7 +70,7 @@ func (s *story) asks(far *testenv.Far, calls *testenv.Calls, all ...asked) {
 const askedPlatforms = "linux/amd64,linux/arm64,linux/amd64/v2"
 
 func TestAFarNodeIsAskedFewQuestionsOneAfterTheOther(t *testing.T) {
-	s := besideOn(t)
+	s := besideOnAlone(t)
 	s.emulatesArm()
 	far, calls := s.farBuildKit(farDelay)
 	dir := s.dockerfile("FROM $BASE", "ARG TARGETPLATFORM", "RUN echo $TARGETPLATFORM >/platform")

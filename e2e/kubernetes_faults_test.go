@@ -9,7 +9,7 @@ import (
 )
 
 func TestTheReasonWhyPodsDoNotStartIsTheAPIs(t *testing.T) {
-	s := onCluster(t)
+	s := onClusterAlone(t)
 	s.applied(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: small}, spec: {hard: {pods: "0"}, scopes: [NotBestEffort]}}`)
 	tests := []struct {
 		what  string

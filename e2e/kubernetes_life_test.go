@@ -46,7 +46,7 @@ func (s *story) passes(g *gate, name string) string {
 var onNode = regexp.MustCompile(`on node "amd64\.(\d)"`)
 
 func TestTenBuildsAtOnceSpreadOverThePodsAndSurviveTheLossOfOne(t *testing.T) {
-	s := onCluster(t)
+	s := onClusterAlone(t)
 	s.mustPods("--node", "amd64", "--platform", "linux/amd64", "--driver-opt", "replicas=3", "--driver-opt", "requests.cpu=100m", "--bootstrap") // pods without requests get next to no time on a busy machine
 	s.kubectl("wait", "--for=jsonpath={.status.readyReplicas}=3", "deployment", "--all", "--timeout=60s")
 	g := s.gate()

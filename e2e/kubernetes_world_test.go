@@ -19,6 +19,12 @@ import (
 func onCluster(t *testing.T) *story {
 	t.Helper()
 	t.Parallel()
+	return onClusterAlone(t)
+}
+
+// onClusterAlone is onCluster while no other story runs: pods are the first to get no time on a busy machine.
+func onClusterAlone(t *testing.T) *story {
+	t.Helper()
 	s := newStory(t, "MULTIARCH_E2E_CLASSIC")
 	s.joinCluster()
 	return s

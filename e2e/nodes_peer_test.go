@@ -50,6 +50,12 @@ type twin struct {
 func besideOn(t *testing.T) *story {
 	t.Helper()
 	t.Parallel()
+	return besideOnAlone(t)
+}
+
+// besideOnAlone is besideOn while no other story runs.
+func besideOnAlone(t *testing.T) *story {
+	t.Helper()
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
 	s.contexts()
 	s.farm()
