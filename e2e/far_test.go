@@ -78,7 +78,7 @@ func TestAFarNodeIsAskedFewQuestionsOneAfterTheOther(t *testing.T) {
 	inspect := []string{"multiarch", "builder", "inspect", s.builder}
 	s.mustRun(call{args: build})
 	s.asks(far, calls,
-		asked{words: inspect, trips: 5, calls: 17, before: func() { s.check(os.RemoveAll(filepath.Join(s.home, ".cache", "docker-multiarch", "probes"))) }}, // with a probe
+		asked{words: inspect, trips: 5, calls: 18, before: func() { s.check(os.RemoveAll(filepath.Join(s.home, ".cache", "docker-multiarch", "probes"))) }}, // with a probe
 		asked{words: build, trips: 14, calls: 39},
 		asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", askedPlatforms, dir}, trips: 10, calls: 34},
 		asked{words: inspect, trips: 5, calls: 3},

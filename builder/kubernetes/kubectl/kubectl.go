@@ -213,6 +213,13 @@ func events(out io.Reader, each func(json.RawMessage, bool) error) error {
 	}
 }
 
+// noLog are the kubelet's words, in place of a log, for one that it no longer has or does not have yet.
+var noLog = []string{"unable to retrieve container logs", "failed to try resolving symlinks in path"}
+
+func isNoLog(text string) bool {
+	return slices.ContainsFunc(noLog, func(words string) bool { return strings.HasPrefix(text, words) })
+}
+
 // Logs returns the last lines that a container has written, in its last run if it has been started again since; "" if they are gone.
 func (c Client) Logs(ctx context.Context, pod, container string, lines int, again bool) string {
 	args := []string{"logs", pod, "-c", container, fmt.Sprintf("--tail=%d", lines)}
@@ -222,7 +229,7 @@ func (c Client) Logs(ctx context.Context, pod, container string, lines int, agai
 	}
 	for _, try := range tries {
 		out, err := c.Run(ctx, nil, try...)
-		if text := strings.TrimSpace(string(out)); err == nil && text != "" && !strings.HasPrefix(text, "unable to retrieve container logs") {
+		if text := strings.TrimSpace(string(out)); err == nil && text != "" && !isNoLog(text) {
 			return text
 		}
 	}
