@@ -60,8 +60,7 @@ func (s *story) killed(name string) (again func()) {
 
 // It is alone: the cluster is that of other stories.
 func TestABuildGoesOnThroughTheFaultsOfItsCluster(t *testing.T) {
-	s := newStory(t, "MULTIARCH_E2E_CLASSIC")
-	s.joinCluster()
+	s := onClusterAlone(t)
 	s.mustPods("--node", "amd64", "--platform", "linux/amd64", "--bootstrap")
 	pod := s.kubectl("get", "pods", "-o", "jsonpath={.items[0].metadata.name}")
 	g := s.gate()
