@@ -60,6 +60,18 @@ func TestTheDriversNodeHasTheAbilitiesOfAnEngine(t *testing.T) {
 		}
 		w.fake.Set(w.only(t).ID, func(c *enginetest.Container) { c.Status, c.RestartCount = container.StateRunning, 0 })
 	}
+	w.fake.Answer = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/containers/"+w.only(t).ID+"/json" {
+			<-time.After(endShows + 100*time.Millisecond) // as an engine that starts on a busy machine
+		}
+		return false
+	}
+	w.fake.Set(w.only(t).ID, func(c *enginetest.Container) { c.Status, c.ExitCode = container.StateExited, 137 })
+	if err := n.Why(t.Context()); err == nil || !strings.Contains(err.Error(), "its container ended with status 137") {
+		t.Errorf("an engine that starts again: %v", err)
+	}
+	w.fake.Answer = nil
+	w.fake.Set(w.only(t).ID, func(c *enginetest.Container) { c.Status = container.StateRunning })
 	manage(t, w, d, n.Endpoint)
 }
 

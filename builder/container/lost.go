@@ -42,29 +42,35 @@ func ending(exitCode int, outOfMemory bool) error {
 	return fmt.Errorf("its container ended with status %d", exitCode)
 }
 
-// ended observes the container until it has ended, or has been started again, for a second at most: the engine notices the end a
-// little later than this program. An engine that was killed may take that long to start.
+const (
+	// endShows is how much later than this program an engine notices the end of a container.
+	endShows = time.Second
+	// engineStarts is how long an engine that was killed takes to answer again on a busy machine.
+	engineStarts = 15 * time.Second
+)
+
+// ended observes the container until it has ended, or has been started again, for endShows at most from the engine's first answer.
 func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	starting, cancel := context.WithTimeout(ctx, engineStarts)
+	defer cancel()
+	if c, found, err = n.target.eng.InspectContainer(starting, n.Container); starting.Err() != nil {
+		return c, false, starting.Err()
+	}
+	ctx, cancel = context.WithTimeout(ctx, endShows)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		now, ok, err := n.target.eng.InspectContainer(ctx, n.Container)
-		if ctx.Err() != nil {
-			if !found {
-				return c, false, ctx.Err()
-			}
-			return c, true, nil // the last observation
-		}
-		c, found = now, ok
-		if err != nil || !found || stopped(c) || c.RestartCount > n.restarts {
-			return c, found, err
-		}
+	for err == nil && found && !stopped(c) && c.RestartCount <= n.restarts {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return c, found, nil
+			return c, true, nil
 		}
+		now, there, failed := n.target.eng.InspectContainer(ctx, n.Container)
+		if ctx.Err() != nil {
+			return c, true, nil // the last observation
+		}
+		c, found, err = now, there, failed
 	}
+	return c, found, err
 }
