@@ -42,6 +42,8 @@ type Builder struct {
 	Platforms []platform.Platform
 	// Read is called before a platform's Dockerfile is read, Run before its steps run, Push before its image is pushed.
 	Read, Run, Push Hook
+	// Record is called while a solve is recorded that is not internal, between its exports and its answer.
+	Record Hook
 	// Step is called when a step runs a program or changes files. As in BuildKit, its error is that of the step for as long as a solve holds it.
 	Step func(p platform.Platform, name string) error
 	// Says returns the output that a step writes before it ends; nil writes nothing.
@@ -80,6 +82,8 @@ type Builder struct {
 	Unreadable bool
 	// NoMetadata simulates an older BuildKit, which does not resolve git and http sources.
 	NoMetadata bool
+	// Untold simulates an older BuildKit, which does not tell a solve's session that it has exported.
+	Untold bool
 
 	life     context.Context //nolint:containedctx // ends when the builder dies
 	end      context.CancelFunc
@@ -258,7 +262,14 @@ func (b *Builder) build(
 	if err != nil {
 		return nil, err // as BuildKit's client does, which waits for the daemon's error (client/solve.go)
 	}
-	return j.export(ctx, res)
+	resp, err := j.export(ctx, res)
+	if err == nil && opt.EnableSessionExporter && !b.Untold {
+		err = j.tellExported(ctx, resp)
+	}
+	if err == nil && !opt.Internal {
+		err = b.Record.call(ctx, j.Platform)
+	}
+	return resp, err
 }
 
 func (h Hook) call(ctx context.Context, p platform.Platform) error {

@@ -6,7 +6,9 @@ import (
 	"net"
 	"sync"
 
+	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/exporter"
 	"github.com/moby/buildkit/session/testutil"
 	"github.com/moby/buildkit/util/bklog"
 	"github.com/sirupsen/logrus"
@@ -56,4 +58,12 @@ func (j *job) ask(ctx context.Context, do func(session.Caller) error) error {
 		return err
 	}
 	return do(caller)
+}
+
+// tellExported tells the solve's session what was exported.
+func (j *job) tellExported(ctx context.Context, resp *client.SolveResponse) error {
+	return j.ask(ctx, func(caller session.Caller) error {
+		_, err := exporter.NewExporterClient(caller.Conn()).FinalizeExport(ctx, &exporter.FinalizeExportRequest{ExporterResponse: resp.ExporterResponse})
+		return err
+	})
 }

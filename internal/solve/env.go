@@ -246,6 +246,7 @@ type task struct {
 	files   *sink.StagedFiles
 	testers map[*engine.Engine]*imagetest.Tester // nil if nothing is tested
 	layers  string                               // the folder of the layers that exports send; "" if they stay on the nodes
+	life    context.Context                      //nolint:containedctx // of the calls that outlive their jobs, until the end of the build; nil if nothing is built
 }
 
 // dispensable reports whether the result can do without the platform, which failed with err.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
@@ -34,9 +35,8 @@ func (t task) place(ctx context.Context, all []plan.Candidate, probes []probe) (
 			all[k].Built = last.Of(placementKey(c.Name, c.Address), t.targets)
 		}
 		ask(len(rivals), func(k int) {
-			if running := t.env.Nodes[rivals[k]].Running; running != nil {
-				all[rivals[k]].Running, _ = running(ctx) // one that does not say counts as idle; its solves report what is wrong with it
-			}
+			c := &all[rivals[k]]
+			c.Running = t.env.Nodes[rivals[k]].running(ctx, len(c.Built) > 0)
 		})
 	}
 	places, err := plan.Assign(all, t.targets, t.req.Fallback)
@@ -51,6 +51,27 @@ func (t task) place(ctx context.Context, all []plan.Candidate, probes []probe) (
 		t.notePlaces(all, places)
 	}
 	return on, nil
+}
+
+// recording is how long BuildKit takes to write the record of a build that has ended, for which a client does not wait.
+const recording = 200 * time.Millisecond
+
+// running counts the node's builds. A node that does not say counts as idle; its solves report what is wrong with it. One that has the context's
+// cache and looks busy is asked again, since it may only write a record.
+func (n Node) running(ctx context.Context, cached bool) int {
+	if n.Running == nil {
+		return 0
+	}
+	count, _ := n.Running(ctx)
+	if count == 0 || !cached {
+		return count
+	}
+	select {
+	case <-time.After(recording):
+	case <-ctx.Done():
+	}
+	count, _ = n.Running(ctx)
+	return count
 }
 
 // placements has the nodes that have built the context before.

@@ -110,6 +110,21 @@ func TestOfEqualNodesTheIdleOneBuildsElseTheOneWithTheCache(t *testing.T) {
 	}
 }
 
+func TestANodeThatStillWritesTheRecordOfTheLastBuildIsNotBusy(t *testing.T) {
+	w := newHarness(t, runsForTheTarget)
+	w.platforms("linux/amd64")
+	w.env.Placements = t.TempDir()
+	w.second("linux/amd64", nil)
+	w.env.Nodes[0].Running = func(context.Context) (int, error) { return 1, nil }
+	w.mustRun()
+	w.env.Nodes[0].Running = nil
+	writing := 1
+	w.env.Nodes[1].Running = func(context.Context) (int, error) { defer func() { writing = 0 }(); return writing, nil }
+	if got := nodesOf(w.mustRun()); !slices.Equal(got, []string{"second"}) {
+		t.Errorf("built on %q", got)
+	}
+}
+
 func TestANodeThatDoesNotTellItsBuildsCountsAsIdle(t *testing.T) {
 	w := newHarness(t, runsForTheTarget)
 	w.platforms("linux/amd64")

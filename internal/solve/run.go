@@ -37,7 +37,9 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 		return Report{}, err
 	}
 	defer dropped()
-	w := task{req, env, targets, files, testers, layers}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	w := task{req, env, targets, files, testers, layers, life}
 	results, decided, err := solveAll(solving, cancel, w, preflight)
 	if err != nil {
 		return Report{}, err

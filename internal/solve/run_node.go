@@ -219,7 +219,7 @@ func (r *nodeRun) watched(
 	ctx context.Context, to []reference.Named, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus),
 ) (*client.SolveResponse, error) {
 	if len(to) == 0 || r.node.Sent == nil {
-		return runSolve(ctx, r.node.Solver, opt, fn, see)
+		return r.runSolve(ctx, opt, fn, see)
 	}
 	w := silence.New(r.node.Sent, r.env.Registry.Silence)
 	ctx, end := context.WithCancelCause(ctx)
@@ -229,7 +229,7 @@ func (r *nodeRun) watched(
 			end(&failure.SilentError{Repository: to[min(w.Repository(), len(to)-1)].Name(), For: rest})
 		}
 	})
-	resp, err := runSolve(ctx, r.node.Solver, opt, fn, func(msg *client.SolveStatus) {
+	resp, err := r.runSolve(ctx, opt, fn, func(msg *client.SolveStatus) {
 		w.See(msg)
 		see(msg)
 	})
@@ -240,6 +240,15 @@ func (r *nodeRun) watched(
 		return nil, silent
 	}
 	return resp, err
+}
+
+// runSolve is the function of this name for a solve on the node. A far node is not asked to tell that a solve has exported: that takes more
+// time than it saves.
+func (r *nodeRun) runSolve(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) (*client.SolveResponse, error) {
+	if opt.Internal || !r.node.Near {
+		return runSolve(ctx, r.node.Solver, opt, fn, see)
+	}
+	return runRecorded(ctx, r.life, r.node.Solver, opt, fn, see)
 }
 
 // fleet has the nodes of a build. It serves the build context to those that have jobs, and moves the jobs of a node that is lost.

@@ -16,12 +16,12 @@ import (
 
 // Log collects the messages of one or several solves. Its zero value is empty and ready to use; it may be read while messages arrive.
 type Log struct {
+	Marks
 	mu     sync.Mutex
 	failed map[digest.Digest]Failure
 	output map[digest.Digest][]byte                      // the end of the output of a step that has not ended, or has failed
 	runs   map[digest.Digest]map[time.Time]time.Duration // by the start of each run: a step may begin again after its end
 	ran    map[digest.Digest]bool                        // a step that has ended; false if it came from a cache
-	marks  map[digest.Digest]chan struct{}               // closed when the mark comes, and nil from then on
 }
 
 // Failure is the error of a failed step, and how long the step took to fail. The zero value means no failure.
@@ -30,12 +30,12 @@ type Failure struct {
 	Took time.Duration
 }
 
-// Add processes a message, and removes from it the marks of [Log.CatchUp]. The time of a step that came from a cache, or has failed, is not
+// Add processes a message, and removes from it the marks of its CatchUp. The time of a step that came from a cache, or has failed, is not
 // recorded.
 func (l *Log) Add(msg *client.SolveStatus) {
+	defer l.Take(msg)()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.takeMarks(msg)
 	l.addLogs(msg.Logs)
 	for _, v := range msg.Vertexes {
 		l.fail(v)

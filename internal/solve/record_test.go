@@ -1,0 +1,91 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// record makes the builder call fn while it writes the record of a solve, and returns the platforms whose solves it has recorded.
+func (w *harness) record(fn func(context.Context) error) func() []string {
+	var recorded []string
+	w.Record = func(ctx context.Context, p platform.Platform) error {
+		err := fn(ctx)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		recorded = append(recorded, platform.Format(p))
+		return err
+	}
+	return func() []string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return recorded
+	}
+}
+
+// untilTagged waits for the tag that is moved last.
+func (w *harness) untilTagged(ctx context.Context) error {
+	for w.tagged("app:v1") == "" {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func TestABuildDoesNotWaitForItsRecord(t *testing.T) {
+	w := newHarness(t, copiesOnly)
+	w.record(func(ctx context.Context) error {
+		<-ctx.Done() // the client has left
+		return context.Cause(ctx)
+	})
+	w.mustRun()
+	if len(w.progress.notes) > 0 {
+		t.Errorf("noted: %q", w.progress.notes)
+	}
+	leftNothing(t)
+}
+
+func TestTheAnswerOfABuildKitThatDoesNotTellOfExportsIsAwaited(t *testing.T) {
+	for name, change := range map[string]func(*harness){
+		"an older one": func(w *harness) { w.Untold = true },
+		"a far one":    func(w *harness) { w.env.Nodes[0].Near = false },
+	} {
+		w := newHarness(t, copiesOnly)
+		change(w)
+		w.record(func(context.Context) error {
+			if w.tagged("app:v1") != "" {
+				t.Errorf("%s: there is a tag already", name)
+			}
+			return errors.New("no space left on device")
+		})
+		if _, err := w.run(); err == nil || !strings.Contains(err.Error(), "no space left") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestACancelledBuildDoesNotWaitForItsRecord(t *testing.T) {
+	w := newHarness(t, copiesOnly)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("the user has stopped it")
+	w.record(func(ctx context.Context) error {
+		if err := w.untilTagged(ctx); err != nil {
+			return err
+		}
+		cancel(stopped)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	_, _ = Run(ctx, w.req, w.env, w.preflight) // it has published, or was stopped while it read the tag back
+	if len(w.progress.notes) > 0 {
+		t.Errorf("noted: %q", w.progress.notes)
+	}
+	leftNothing(t)
+}
