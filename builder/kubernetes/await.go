@@ -221,29 +221,34 @@ func (r *reconciler) watchController(ctx context.Context, key workloadKey, updat
 	_ = r.watch(ctx, updates, read, args...)
 }
 
-// watch sends what a watch sees until ctx ends. The API ends watches now and then; then a new one begins.
+// watch sends what a watch sees until ctx ends.
 func (r *reconciler) watch(
 	ctx context.Context, updates chan<- update, read func(json.RawMessage, bool) (update, error), args ...string,
 ) error {
+	return r.watching(ctx, func(raw json.RawMessage, gone bool) error {
+		change, err := read(raw, gone)
+		if err != nil {
+			return err
+		}
+		select {
+		case updates <- change:
+		case <-ctx.Done():
+		}
+		return nil
+	}, args...)
+}
+
+// awayPause lets an API server come back that is being restarted, and refuses connections.
+const awayPause = time.Second / 2
+
+// watching calls each with what a watch sees until ctx ends. The API ends watches now and then; then a new one begins.
+func (n node) watching(ctx context.Context, each func(raw json.RawMessage, gone bool) error, args ...string) error {
 	for ctx.Err() == nil {
-		err := r.Watch(ctx, func(raw json.RawMessage, gone bool) error {
-			change, err := read(raw, gone)
-			if err != nil {
-				return err
-			}
-			select {
-			case updates <- change:
-			case <-ctx.Done():
-			}
-			return nil
-		}, args...)
+		err := n.Watch(ctx, each, args...)
 		if _, refused := errors.AsType[*kubectl.Error](err); err != nil && ctx.Err() == nil && (!refused || kubectl.Reason(err) != "") {
 			return err
 		}
-		select { // an API server that is being restarted refuses connections
-		case <-time.After(time.Second / 2):
-		case <-ctx.Done():
-		}
+		_ = pause(ctx, awayPause)
 	}
 	return context.Cause(ctx)
 }

@@ -99,11 +99,11 @@ func (r *reconciler) create(ctx context.Context, have observed) ([]pod, error) {
 }
 
 // place names the namespace.
-func (r *reconciler) place() string {
-	if r.Namespace == "" {
+func (n node) place() string {
+	if n.Namespace == "" {
 		return "the namespace of kubectl's context"
 	}
-	return "namespace " + r.Namespace
+	return "namespace " + n.Namespace
 }
 
 func (r *reconciler) permit(ctx context.Context) error {
@@ -131,9 +131,9 @@ func (e *NamespaceError) Error() string {
 }
 
 // applyError says what the API has refused.
-func (r *reconciler) applyError(err error) error {
+func (n node) applyError(err error) error {
 	if kubectl.Reason(err) == "NotFound" && strings.Contains(err.Error(), "namespaces ") {
-		return &NamespaceError{r.Namespace}
+		return &NamespaceError{n.Namespace}
 	}
 	return fmt.Errorf("the cluster does not take it: %w", err)
 }

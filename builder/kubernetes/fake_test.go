@@ -51,7 +51,8 @@ func TestMain(m *testing.M) {
 // cluster is as much of a cluster as the driver sees of one.
 type cluster struct {
 	t      *testing.T
-	builds int // running, in each pod
+	builds int    // running, in each pod
+	log    string // of every container
 
 	mu       sync.Mutex
 	items    map[string]map[string]any // by kind/name
@@ -68,7 +69,7 @@ type cluster struct {
 // newCluster makes the stand-in the kubectl of this test.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, items: map[string]map[string]any{}, refuse: map[string]string{}, watchers: map[chan string]string{}, status: isReady}
+	c := &cluster{t: t, items: map[string]map[string]any{}, refuse: map[string]string{}, watchers: map[chan string]string{}, status: isReady, log: "unknown key: colour\n"}
 	dir := t.TempDir()
 	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
 	if err != nil {
@@ -143,7 +144,7 @@ func (c *cluster) answer(args []string, input []byte) string {
 		var list []any
 		for _, key := range slices.Sorted(maps.Keys(c.items)) {
 			kind, _, _ := strings.Cut(key, "/")
-			if slices.Contains(strings.Split(args[3], ","), kind+"s") {
+			if slices.Contains(strings.Split(args[3], ","), plural(kind)) {
 				list = append(list, c.items[key])
 			}
 		}
@@ -168,9 +169,16 @@ func (c *cluster) answer(args []string, input []byte) string {
 	case "create":
 		return c.create(input)
 	case "logs":
-		return "unknown key: colour\n"
+		return c.log
 	}
 	return ""
+}
+
+func plural(kind string) string {
+	if strings.HasSuffix(kind, "y") {
+		return strings.TrimSuffix(kind, "y") + "ies"
+	}
+	return kind + "s"
 }
 
 func (c *cluster) put(item map[string]any) {
@@ -227,7 +235,7 @@ func (c *cluster) remove(args []string) (names string) {
 	for key := range maps.Clone(c.items) {
 		kind, _, _ := strings.Cut(key, "/")
 		one := slices.Contains(args, key)
-		if one || slices.Contains(args, "-l") && slices.ContainsFunc(args, func(a string) bool { return slices.Contains(strings.Split(a, ","), kind+"s") }) {
+		if one || slices.Contains(args, "-l") && slices.ContainsFunc(args, func(a string) bool { return slices.Contains(strings.Split(a, ","), plural(kind)) }) {
 			delete(c.items, key)
 			names += key + "\n"
 		}

@@ -30,10 +30,12 @@ func rights() []right {
 
 // Examination is what a cluster says about an endpoint, without anything being made.
 type Examination struct {
-	Err      error    // the cluster does not answer
-	Missing  []string // rights that the user does not have, such as "patch deployments"
-	Machines []string // the cluster's nodes that pods can run on
-	NodesErr error    // why none was found, or why it is not known
+	Err     error    // the cluster does not answer
+	Missing []string // rights that the user does not have, such as "patch deployments"
+	// MissingForTests are those that only programs of images need.
+	MissingForTests []string
+	Machines        []string // the cluster's nodes that pods can run on
+	NodesErr        error    // why none was found, or why it is not known
 }
 
 // Examine asks a cluster what it would do for an endpoint.
@@ -43,6 +45,9 @@ func Examine(ctx context.Context, e builder.Endpoint) (x Examination) {
 		return Examination{Err: err}
 	}
 	if x.Missing, x.Err = n.missing(ctx, rights()); x.Err != nil {
+		return x
+	}
+	if x.MissingForTests, x.Err = n.missing(ctx, programRights()); x.Err != nil {
 		return x
 	}
 	planned, err := Plan(ctx, e)

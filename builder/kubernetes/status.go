@@ -94,8 +94,10 @@ func (p pod) ready() bool {
 }
 
 // buildkit is the state of BuildKit's container; the zero value before there is one.
-func (p pod) buildkit() (s containerStatus) {
-	if i := slices.IndexFunc(p.Status.ContainerStatuses, func(s containerStatus) bool { return s.Name == objects.Container }); i >= 0 {
+func (p pod) buildkit() (s containerStatus) { return p.container(objects.Container) }
+
+func (p pod) container(name string) (s containerStatus) {
+	if i := slices.IndexFunc(p.Status.ContainerStatuses, func(s containerStatus) bool { return s.Name == name }); i >= 0 {
 		s = p.Status.ContainerStatuses[i]
 	}
 	return s

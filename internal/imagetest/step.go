@@ -14,7 +14,7 @@ import (
 )
 
 // run runs one test, and shows it as a step of its platform.
-func (t *Tester) run(ctx context.Context, p platform.Platform, image string, test smoke.Test) smoke.Outcome {
+func (t *Tester) run(ctx context.Context, p platform.Platform, place smoke.Place, test smoke.Test) smoke.Outcome {
 	step := client.Vertex{Digest: Step(p, test.Name), Name: fmt.Sprintf("[test %s] %s", test.Name, test.CommandLine())}
 	if test.Name == test.CommandLine() {
 		step.Name = "[test] " + test.Name
@@ -24,7 +24,7 @@ func (t *Tester) run(ctx context.Context, p platform.Platform, image string, tes
 	}
 	tell(step)
 	log := &stepLog{send: func(msg *client.SolveStatus) { t.env.Progress.Status(p, msg) }, step: step.Digest}
-	o := t.runner.RunTest(ctx, smoke.Job{Image: image, Test: test, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
+	o := place.Try(ctx, smoke.Job{Test: test, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
 		now := time.Now()
 		step.Started = &now
 		tell(step)

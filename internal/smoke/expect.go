@@ -7,22 +7,25 @@ import (
 	"github.com/docker/go-units"
 )
 
+// bothStreams names the output where the streams are not kept apart.
+const bothStreams = "the output (of both streams)"
+
 // mismatch describes the first expectation that a program did not meet; "" if it met all.
 func (t Test) mismatch(ran ProgramResult, stdout, stderr *capture) string {
 	if ran.OutOfMemory {
-		limit := t.Memory
-		if limit == 0 {
-			limit = DefaultMemory
-		}
-		return fmt.Sprintf("the kernel killed it, since it used more than %s of memory", units.BytesSize(float64(limit)))
+		return fmt.Sprintf("the kernel killed it, since it used more than %s of memory", units.BytesSize(float64(t.Limited().Memory)))
 	}
 	if ran.Exit != t.Exit {
 		return fmt.Sprintf("exit status %d, expected %d", ran.Exit, t.Exit)
 	}
-	if reason := t.Stdout.mismatch("standard output", stdout); reason != "" {
+	out, diag := "standard output", "standard error"
+	if ran.Merged {
+		out, diag, stderr = bothStreams, bothStreams, stdout
+	}
+	if reason := t.Stdout.mismatch(out, stdout); reason != "" {
 		return reason
 	}
-	return t.Stderr.mismatch("standard error", stderr)
+	return t.Stderr.mismatch(diag, stderr)
 }
 
 func (e Expectation) mismatch(what string, got *capture) string {

@@ -2,11 +2,8 @@ package smoke
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"math"
-	"strings"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
@@ -34,6 +31,8 @@ type ProgramResult struct {
 	Exit        int
 	OutOfMemory bool    // it was killed at its memory limit
 	Seconds     float64 // including the creation and removal of its container; also with an error
+	// Merged means that Stdout got both streams: the place of the test does not keep them apart.
+	Merged bool
 }
 
 // TimeoutError means that a program did not end in time, and was killed.
@@ -62,6 +61,9 @@ func (b *Runner) Run(ctx context.Context, j Job) (ProgramResult, error) {
 	}
 	began := time.Now()
 	t := j.Test
+	if !j.Plain {
+		t = t.Limited()
+	}
 	spec := engine.RunSpec{
 		Image: j.Image, Platform: j.Platform, Cmd: t.Command, Entrypoint: t.Entrypoint, Env: t.Env, User: t.User, Workdir: t.Workdir,
 		Stdin: t.Stdin, Network: t.Network, Memory: t.Memory, Labels: labels, Stdout: j.Stdout, Stderr: j.Stderr,
@@ -71,9 +73,6 @@ func (b *Runner) Run(ctx context.Context, j Job) (ProgramResult, error) {
 	}
 	if !j.Plain {
 		b.limit(&spec)
-		if t.Timeout == 0 {
-			t.Timeout = DefaultTimeout
-		}
 	}
 	if spec.Memory > 0 && !b.info.MemoryLimit {
 		spec.Memory = 0
@@ -95,49 +94,7 @@ func (b *Runner) limit(spec *engine.RunSpec) {
 	if spec.Network == "" {
 		spec.Network = "none"
 	}
-	if spec.Memory == 0 {
-		spec.Memory = DefaultMemory
-	}
 	if b.info.PidsLimit {
 		spec.Pids = maxPids
 	}
-}
-
-// RunTest runs a test, and compares. An error is an outcome, too. The outcome has no platform yet.
-func (b *Runner) RunTest(ctx context.Context, j Job) Outcome {
-	stdout, stderr := &capture{}, &capture{}
-	end := &tail{}
-	out := Outcome{Test: j.Test.Name, Exit: notEnded}
-	j.Stdout, j.Stderr = io.MultiWriter(stdout, end, j.Stdout), io.MultiWriter(stderr, end, j.Stderr)
-	ran, err := b.Run(ctx, j)
-	out.Seconds, out.Output = math.Round(ran.Seconds*1000)/1000, end.String()
-	if err != nil {
-		out.Reason = Explain(err)
-		return out
-	}
-	out.Exit = ran.Exit
-	out.Reason = j.Test.mismatch(ran, stdout, stderr)
-	out.Passed = out.Reason == ""
-	return out
-}
-
-// notEnded is the status of a program that did not end by itself.
-const notEnded = -1
-
-// Explain explains, without internals of the engine, why a program could not be run or was ended.
-func Explain(err error) string {
-	if late, ok := errors.AsType[*TimeoutError](err); ok {
-		return late.Error()
-	}
-	start, ok := errors.AsType[*engine.StartError](err)
-	if !ok {
-		return "the engine could not run it: " + err.Error()
-	}
-	text := strings.TrimPrefix(start.Error(), "Error response from daemon: ")
-	for _, words := range []string{"unable to start container process: ", "error during container init: "} { // of runc
-		if _, rest, ok := strings.Cut(text, words); ok {
-			text = rest
-		}
-	}
-	return "the engine could not start it: " + strings.TrimSuffix(text, ": unknown")
 }

@@ -56,6 +56,16 @@ func (b *Runner) recordName(ctx context.Context, image digest.Digest, name strin
 	b.names[image] = append(b.names[image], addedName{name, gone})
 }
 
+const engineName = "the engine"
+
+// Place returns the engine as the place of the programs of an image there, by its name.
+func (b *Runner) Place(image string) Place {
+	return Place{engineName, func(ctx context.Context, j Job) (ProgramResult, error) {
+		j.Image = image
+		return b.Run(ctx, j)
+	}}
+}
+
 // closeTimeout bounds the clean-up, which happens also after an interrupt.
 const closeTimeout = 20 * time.Second
 

@@ -197,7 +197,7 @@ func (w *world) process(do func(stdin io.Reader, stdout, stderr io.Writer) int) 
 }
 
 func (w *world) try(test Test) Outcome {
-	return w.RunTest(w.t.Context(), Job{Image: "app:1", Test: test, Stdout: io.Discard, Stderr: io.Discard})
+	return w.Place("app:1").Try(w.t.Context(), Job{Test: test, Stdout: io.Discard, Stderr: io.Discard})
 }
 
 func TestATestHasLimitsAndNoNetwork(t *testing.T) {
@@ -247,7 +247,7 @@ func TestAnOutcomeHasTheProgramsOutputAndStatus(t *testing.T) {
 	var shown bytes.Buffer
 	hello := "got hello"
 	test := Test{Name: "x", Stdin: []byte("hello"), Exit: 3, Stdout: Expectation{Equals: &hello}, Stderr: Expectation{Contains: []string{"aside"}}}
-	o := w.RunTest(t.Context(), Job{Image: "app:1", Test: test, Stdout: &shown, Stderr: &shown})
+	o := w.Place("app:1").Try(t.Context(), Job{Test: test, Stdout: &shown, Stderr: &shown})
 	want := Outcome{Test: "x", Passed: true, Exit: 3, Seconds: o.Seconds, Output: "got hello\naside\n"}
 	if diff := cmp.Diff(want, o); diff != "" || shown.String() != o.Output || o.Seconds <= 0 {
 		t.Errorf("shown %q, after %f (-want +got):\n%s", shown.String(), o.Seconds, diff)
@@ -285,7 +285,7 @@ func TestAnEndedContextEndsRunningAndWaitingTests(t *testing.T) {
 	})
 	outcomes := make(chan Outcome)
 	for range 2 {
-		go func() { outcomes <- w.RunTest(ctx, Job{Image: "app:1", Stdout: io.Discard, Stderr: io.Discard}) }()
+		go func() { outcomes <- w.Place("app:1").Try(ctx, Job{Stdout: io.Discard, Stderr: io.Discard}) }()
 	}
 	for range 2 {
 		if o := <-outcomes; o.Passed || !strings.Contains(o.Reason, context.Canceled.Error()) {

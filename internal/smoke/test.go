@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,6 +41,12 @@ type Test struct {
 	// Timeout is how long it may take; 0: DefaultTimeout. Memory is the limit in bytes; 0: DefaultMemory.
 	Timeout time.Duration
 	Memory  int64
+}
+
+// Limited returns the test with the limits that it has: the default ones where it sets none.
+func (t Test) Limited() Test {
+	t.Timeout, t.Memory = cmp.Or(t.Timeout, DefaultTimeout), cmp.Or(t.Memory, DefaultMemory)
+	return t
 }
 
 // For reports whether the test is for p.

@@ -23,7 +23,7 @@ func (j job) run(ctx context.Context, seat *seat) solved {
 	defer j.natives.Ends(j.index)
 	j, r := j.attempts(ctx, seat)
 	if tests := j.req.testsOf(j.target); r.err == nil && len(tests) > 0 {
-		r = r.tested(j.testers[j.node.testsOn(j.env)].Run(ctx, j.tested(r.child), tests))
+		r = r.tested(j.testers[j.node.Name].Run(ctx, j.tested(r.child), tests))
 	}
 	if r.err != nil && !j.req.optional(j.target) {
 		j.files.Fail()

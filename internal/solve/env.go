@@ -70,6 +70,8 @@ type Node struct {
 	HostGateway string
 	// Engine is the engine beside the node, which runs the tests of its images; nil: that of [Env] runs them.
 	Engine *engine.Engine
+	// Cluster opens the cluster that the node is in, which runs the tests if the engine of [Env] does not answer; nil: it is in none.
+	Cluster imagetest.Opener
 	// Container is that of BuildKit on Engine, ContainerImage its image, and BlobsFolder the folder of its blobs there; "" if it has none.
 	Container, ContainerImage, BlobsFolder string
 	// Why returns why the node was lost, as far as its driver knows; nil knows nothing. The error names the node.
@@ -244,9 +246,9 @@ type task struct {
 	env     Env
 	targets []platform.Platform // in canonical order
 	files   *sink.StagedFiles
-	testers map[*engine.Engine]*imagetest.Tester // nil if nothing is tested
-	layers  string                               // the folder of the layers that exports send; "" if they stay on the nodes
-	life    context.Context                      //nolint:containedctx // of the calls that outlive their jobs, until the end of the build; nil if nothing is built
+	testers map[string]*imagetest.Tester // by the names of the nodes; nil if nothing is tested
+	layers  string                       // the folder of the layers that exports send; "" if they stay on the nodes
+	life    context.Context              //nolint:containedctx // of the calls that outlive their jobs, until the end of the build; nil if nothing is built
 }
 
 // dispensable reports whether the result can do without the platform, which failed with err.

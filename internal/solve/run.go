@@ -3,6 +3,7 @@ package solve
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -106,38 +107,56 @@ func openLayers(req Request) (dir string, drop func(), err error) {
 	return inuse.TempDir()
 }
 
-// openTesters prepares the engines for the tests: those beside the nodes, and that of env for nodes without one. It returns nil if there are
-// no tests.
-func openTesters(ctx context.Context, req Request, env Env, targets []platform.Platform) (all map[*engine.Engine]*imagetest.Tester, done func(), err error) {
+// openTesters prepares the places of the tests, by the names of the nodes: the engines beside the nodes, and for nodes without one, that of env,
+// or the nodes' cluster if that one does not answer. It returns nil if there are no tests.
+func openTesters(ctx context.Context, req Request, env Env, targets []platform.Platform) (all map[string]*imagetest.Tester, done func(), err error) {
 	if len(req.tested(targets)) == 0 {
 		return nil, func() {}, nil
 	}
-	all = map[*engine.Engine]*imagetest.Tester{}
+	all = map[string]*imagetest.Tester{}
 	var ends []func()
 	done = func() {
 		for _, end := range ends {
 			end()
 		}
 	}
+	on := map[*engine.Engine]*imagetest.Tester{}
 	for _, n := range env.Nodes {
-		on := n.testsOn(env)
-		if all[on] != nil {
-			continue
+		open, beside, err := n.testsOn(ctx, req, env)
+		t := on[beside]
+		if err == nil && t == nil {
+			var end func()
+			if t, end, err = imagetest.Open(ctx, imagetest.Env{Open: open, Progress: env.Progress, During: env.during}, req.Tests); err == nil {
+				ends = append(ends, end)
+			}
 		}
-		t, end, err := imagetest.Open(ctx, imagetest.Env{
-			Engine: on, Registry: env.Registry, PullAuth: env.PullAuth, Progress: env.Progress, During: env.during,
-		})
 		if err != nil {
 			done()
 			return nil, nil, err
 		}
-		all[on], ends = t, append(ends, end)
+		if all[n.Name] = t; beside != nil {
+			on[beside] = t
+		}
 	}
 	return all, done, nil
 }
 
-// testsOn returns the engine that runs the tests of the node's images.
-func (n Node) testsOn(env Env) *engine.Engine { return cmp.Or(n.Engine, env.Engine) }
+// ErrTestsNeedPush means that images are to be tested in a cluster, and are not pushed: a cluster pulls images from registries.
+var ErrTestsNeedPush = errors.New("no engine answers here, so the tests would run in the builder's cluster, which pulls images from a registry")
+
+// testsOn returns what opens the place of the tests of the node's images, and the engine if it is one.
+func (n Node) testsOn(ctx context.Context, req Request, env Env) (imagetest.Opener, *engine.Engine, error) {
+	on := cmp.Or(n.Engine, env.Engine)
+	if n.Engine == nil && n.Cluster != nil {
+		if _, err := on.Info(ctx); errors.Is(err, engine.ErrUnreachable) && ctx.Err() == nil {
+			if !req.Pushes() {
+				return nil, nil, ErrTestsNeedPush
+			}
+			return n.Cluster, nil, nil
+		}
+	}
+	return imagetest.Engine{Engine: on, Registry: env.Registry, PullAuth: env.PullAuth}.Open, on, nil
+}
 
 // newDecider starts the preflight that the barrier waits for. stop ends the preflight and waits for its end: its answer is unused if no
 // Dockerfile could be read. Probes are started where nodes are opened ([Request.ToProbe]).

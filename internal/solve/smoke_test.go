@@ -1,16 +1,22 @@
 package solve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/client"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
@@ -141,4 +147,91 @@ func TestAFailedTestsLastLinesAreShownWhenItsOutputWasClipped(t *testing.T) {
 	if text := log.String(); len(text) > 2*mostShown || !strings.HasSuffix(text, "the last words\n") || !strings.Contains(text, "[output clipped") {
 		t.Errorf("%d bytes, at the end %q", len(text), text[max(0, len(text)-50):])
 	}
+}
+
+// pods is a place of tests that needs no engine. It has what it was asked for.
+type pods struct {
+	mu     sync.Mutex
+	images []string
+	closed bool
+	run    func(smoke.Job) smoke.ProgramResult
+}
+
+func (p *pods) open(_ context.Context, tests []smoke.Test, note diag.Notes) (imagetest.Place, error) {
+	note.Say(fmt.Sprintf("%d tests in pods", len(tests)))
+	return p, nil
+}
+
+func (p *pods) Provide(_ context.Context, img imagetest.Image) (smoke.Place, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.images = append(p.images, platform.Format(img.Platform)+" "+img.Pull.Name())
+	return smoke.Place{Name: "the cluster", Run: func(_ context.Context, j smoke.Job) (smoke.ProgramResult, error) { return p.run(j), nil }}, nil
+}
+
+func (p *pods) Close(context.Context) error {
+	p.closed = true
+	return nil
+}
+
+// withoutEngine gives the harness an engine that does not answer, and a cluster for the tests.
+func (w *harness) withoutEngine(run func(smoke.Job) smoke.ProgramResult, tests ...smoke.Test) *pods {
+	w.t.Helper()
+	api, err := client.New(client.WithHost("unix://" + filepath.Join(w.t.TempDir(), "nobody")))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := &pods{run: run}
+	w.env.Engine, w.env.Nodes[0].Cluster, w.req.Tests = engine.New(api), p.open, tests
+	return p
+}
+
+func TestWithoutAnEngineTheTestsRunInTheCluster(t *testing.T) {
+	for name, passes := range map[string]bool{"they pass": true, "one fails": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newHarness(t, copiesOnly)
+			w.platforms("linux/amd64,linux/arm64")
+			p := w.withoutEngine(func(j smoke.Job) smoke.ProgramResult {
+				fmt.Fprintln(j.Stdout, "said on standard error")
+				return smoke.ProgramResult{Merged: true, Exit: len(j.Test.Command)}
+			}, smoke.Test{Name: "said", Stderr: smoke.Expectation{Contains: []string{"said"}}})
+			if !passes {
+				w.req.Tests = append(w.req.Tests, smoke.Test{Name: "bad", Command: []string{"x"}, Platforms: w.req.Platforms[1:2]})
+			}
+			rep, err := w.run()
+			if passes && (err != nil || w.tagged("app:v1") != rep.Target.Digest.String()) {
+				t.Errorf("%v, the tag names %q", err, w.tagged("app:v1"))
+			}
+			if !passes && (w.tagged("app:v1") != "" || err == nil || err.Error() != `linux/arm64: test "bad": exit status 1, expected 0`) {
+				t.Errorf("%v, the tag names %q", err, w.tagged("app:v1"))
+			}
+			slices.Sort(p.images)
+			repo := w.req.Repositories()[0].Name()
+			if diff := cmp.Diff([]string{"linux/amd64 " + repo, "linux/arm64 " + repo}, p.images); diff != "" || !p.closed {
+				t.Errorf("closed: %t; (-want +got):\n%s", p.closed, diff)
+			}
+		})
+	}
+}
+
+func TestAnEngineThatAnswersRunsTheTestsOfANodeInACluster(t *testing.T) {
+	w := newHarness(t, copiesOnly)
+	w.platforms("linux/amd64")
+	w.testing(passes, smoke.Test{Name: "x"})
+	p := &pods{}
+	w.env.Nodes[0].Engine, w.env.Nodes[0].Cluster = nil, p.open
+	w.mustRun()
+	if len(p.images) > 0 {
+		t.Errorf("the cluster got %q", p.images)
+	}
+}
+
+func TestTestsInAClusterNeedAPush(t *testing.T) {
+	w := newHarness(t, copiesOnly)
+	w.withoutEngine(nil, smoke.Test{Name: "x"})
+	w.req.Tags, w.req.Outputs.Image = nil, true
+	if _, err := w.run(); !errors.Is(err, ErrTestsNeedPush) {
+		t.Errorf("%v", err)
+	}
+	w.untouched()
 }

@@ -75,25 +75,31 @@ func TestGolden(t *testing.T) {
 		"memory": compose(t, endpoint(t, "linux/amd64,linux/arm64", map[string]string{"buildkit-root-volume-memory": "2Gi"}), buildkitd.Settings{}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			var got bytes.Buffer
-			if err := json.Indent(&got, n.JSON(), "", "  "); err != nil {
-				t.Fatal(err)
-			}
-			got.WriteByte('\n')
-			file := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("it differs from %s; -update writes it\n%s", file, got.String())
-			}
+			golden(t, name, n.JSON())
 		})
+	}
+}
+
+// golden compares objects with those in a file.
+func golden(t *testing.T, name string, objects []byte) {
+	t.Helper()
+	var got bytes.Buffer
+	if err := json.Indent(&got, objects, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	got.WriteByte('\n')
+	file := filepath.Join("testdata", name+".json")
+	if *update {
+		if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("it differs from %s; -update writes it\n%s", file, got.String())
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/podtest"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -46,13 +48,14 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 		c.Env.NodeNames = append(c.Env.NodeNames, namesOf(e, outcomes)...)
 	}
 	probeAhead(ctx, outcomes, opt)
+	clusters := &podtest.Clusters{Login: w.Logins().ForPods(opt.Note.Say)}
 	for _, o := range outcomes {
 		if o.Node == nil {
 			c.Env.Down = append(c.Env.Down, candidate(o))
 			continue
 		}
 		for _, n := range append([]*builder.Node{o.Node}, o.Node.More...) {
-			c.Nodes, c.Env.Nodes = append(c.Nodes, n), append(c.Env.Nodes, solveNode(n, opt))
+			c.Nodes, c.Env.Nodes = append(c.Nodes, n), append(c.Env.Nodes, solveNode(n, clusters, opt))
 		}
 		o.Node.More = nil // each is closed by itself
 	}
@@ -164,7 +167,7 @@ func attend(ctx context.Context, nodes []*builder.Node, note diag.Notes) (closed
 }
 
 // solveNode returns a node as package solve uses it.
-func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
+func solveNode(n *builder.Node, clusters *podtest.Clusters, opt cli.ConnectOptions) solve.Node {
 	node := solve.Node{
 		Node: plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
 		ID:   n.ID, Address: n.Endpoint.Address, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), Layers: n.Resumed(),
@@ -173,6 +176,9 @@ func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	}
 	if n.Endpoint.Address != "" {
 		node.Builder = n.Endpoint.Builder
+	}
+	if n.Endpoint.Driver == kubernetes.DriverName {
+		node.Cluster = clusters.Opener(n.Endpoint, func(p platform.Platform) bool { return !node.Foreign(p) })
 	}
 	if n.Shell != nil {
 		node.Sent = n.Sent

@@ -125,7 +125,7 @@ func diagnoseEngine(ctx context.Context, w *cli.Env, b builder.Builder, d *diagn
 	if err != nil {
 		c := check{Name: "engine", Grade: gradeBroken, Detail: err.Error(), Fix: "start the engine, or choose another with docker context use or DOCKER_HOST"}
 		if b.DefinedBy != "" {
-			c.Grade, c.Detail = gradeWarning, c.Detail+"; builder "+b.Name+" needs it only for nodes on it, for --load and for tests"
+			c.Grade, c.Detail = gradeWarning, c.Detail+"; builder "+b.Name+" needs it only for nodes on it, for --load, and for tests unless its nodes are in a cluster"
 		}
 		d.add(c)
 		return

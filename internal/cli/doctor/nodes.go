@@ -21,7 +21,8 @@ func checkNodes(ctx context.Context, w *cli.Env, b builder.Builder) (all []check
 	nodes := builder.Inspect(ctx, w.Drivers, b.Nodes, builder.Whole, nil, func(i int, n builder.Inspected) {
 		checks[i] = checkNode(n)
 		if n.Endpoint.Driver == kubernetes.DriverName {
-			checks[i] = append(checks[i], checkCluster(kubernetes.Examine(ctx, n.Endpoint))...)
+			_, err := w.Engine().Info(ctx)
+			checks[i] = append(checks[i], checkCluster(kubernetes.Examine(ctx, n.Endpoint), err == nil)...)
 			return
 		}
 		if n.Err != nil || len(n.Details) == 0 {
@@ -98,8 +99,8 @@ func checkCacheDisk(d builder.Disk) check {
 	return c
 }
 
-// checkCluster judges what a cluster says about a node's pods.
-func checkCluster(x kubernetes.Examination) (checks []check) {
+// checkCluster judges what a cluster says about a node's pods. It runs the tests of a client that has no engine.
+func checkCluster(x kubernetes.Examination, engine bool) (checks []check) {
 	if x.Err != nil {
 		return []check{{
 			Name: "cluster", Grade: gradeBroken, Detail: x.Err.Error(), Fix: hintOr(x.Err, "see that kubectl reaches the cluster: kubectl get pods"),
@@ -107,7 +108,7 @@ func checkCluster(x kubernetes.Examination) (checks []check) {
 	}
 	c := check{Name: "cluster", Grade: gradeOK, Detail: "this user has the rights that builds need"}
 	if len(x.Missing) > 0 {
-		c.Grade, c.Fix = gradeBroken, "get these rights from who runs the cluster: docs/kubernetes.md has the Role that suffices"
+		c.Grade, c.Fix = gradeBroken, fixRights
 		c.Detail = "this user may not " + strings.Join(x.Missing, ", ")
 	}
 	machines := check{Name: "machines", Grade: gradeOK, Detail: "pods can run on the cluster's nodes " + cli.OrNone(x.Machines)}
@@ -117,8 +118,19 @@ func checkCluster(x kubernetes.Examination) (checks []check) {
 	case x.NodesErr != nil:
 		machines.Grade, machines.Detail, machines.Fix = gradeBroken, x.NodesErr.Error(), hintOr(x.NodesErr, "change the node's options")
 	}
-	return append(checks, c, machines)
+	checks = append(checks, c, machines)
+	switch {
+	case engine:
+	case len(x.MissingForTests) > 0:
+		detail := "this user may not " + strings.Join(x.MissingForTests, ", ") + ", so images cannot be tested: no engine answers"
+		checks = append(checks, check{Name: "tests", Grade: gradeWarning, Detail: detail, Fix: fixRights})
+	default:
+		checks = append(checks, check{Name: "tests", Grade: gradeOK, Detail: "this user has the rights that tests in pods need"})
+	}
+	return checks
 }
+
+const fixRights = "get these rights from who runs the cluster: docs/kubernetes.md has the Role that suffices"
 
 // checkTLS judges the connection to a BuildKit that listens on a network.
 func checkTLS(n builder.Inspected) (c check, applies bool) {

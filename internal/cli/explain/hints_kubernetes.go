@@ -6,6 +6,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes"
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/kubectl"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // kubernetesHint returns what the user can do about an error of a node in a cluster.
@@ -37,10 +38,15 @@ func kubernetesHint(err error) string {
 	if _, ok := errors.AsType[*kubernetes.ConfiguredError](err); ok {
 		return "docker multiarch builder create --name BUILDER --node NODE changes the node: --driver-opt image=…, --buildkitd-config, --buildkitd-flags"
 	}
+	if _, ok := errors.AsType[*kubernetes.ProgramRightsError](err); ok {
+		return "get these rights from who runs the cluster: docs/kubernetes.md has the Role that suffices for tests"
+	}
 	if _, ok := errors.AsType[*kubernetes.InUseError](err); ok {
 		return "wait until the builds have ended, or end them with docker multiarch builder stop"
 	}
 	switch {
+	case errors.Is(err, solve.ErrTestsNeedPush):
+		return "add --push, or run an engine here"
 	case errors.Is(err, kubectl.ErrMissing):
 		return "install kubectl (https://kubernetes.io/docs/tasks/tools), and see that it is on the PATH"
 	case kubectl.Reason(err) == "Forbidden":

@@ -3,6 +3,7 @@ package logins
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"sync"
@@ -130,6 +131,23 @@ func (l *Logins) ForRegistries(note func(string)) func(context.Context, string) 
 			return auth.EmptyCredential, err
 		}
 		return auth.Credential{Username: c.Username, Password: c.Password, RefreshToken: c.IdentityToken, AccessToken: c.RegistryToken}, nil
+	}
+}
+
+// ForPods returns the logins for images that a cluster pulls, as a .dockerconfigjson has them; nil if there is none. A cluster takes a name and
+// a password, and no identity token.
+func (l *Logins) ForPods(note func(string)) func(context.Context, string) ([]byte, error) {
+	return func(ctx context.Context, image string) ([]byte, error) {
+		named, err := reference.ParseNormalizedNamed(image)
+		if err != nil {
+			return nil, fmt.Errorf("invalid image name %q: %w", image, err)
+		}
+		host := reference.Domain(named)
+		c, err := l.get(ctx, host, note)
+		if err != nil || c.Username == "" || c.Password == "" {
+			return nil, err
+		}
+		return json.Marshal(map[string]any{"auths": map[string]any{authKey(host): map[string]string{"username": c.Username, "password": c.Password}}})
 	}
 }
 

@@ -169,3 +169,21 @@ func TestBuildKitGetsATokenForAPushInAnyCaseAndTheReasonIsKept(t *testing.T) {
 		t.Errorf("a push with a login: %v, %v, kept %v", got, err, l.TokenError(host))
 	}
 }
+
+func TestAClusterGetsANameAndAPassword(t *testing.T) {
+	file := configfile.New("")
+	file.AuthConfigs = map[string]types.AuthConfig{
+		"r.example": {Username: "me", Password: "secret"}, "token.example": {Username: "me", IdentityToken: "x"},
+		"https://index.docker.io/v1/": {Username: "hub", Password: "p"},
+	}
+	pods := New(func() *configfile.ConfigFile { return file }, nil).ForPods(nil)
+	for image, want := range map[string]string{
+		"r.example/app":     `{"auths":{"r.example":{"password":"secret","username":"me"}}}`,
+		"app":               `{"auths":{"https://index.docker.io/v1/":{"password":"p","username":"hub"}}}`,
+		"token.example/app": "", "other.example/app": "",
+	} {
+		if got, err := pods(t.Context(), image); err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v", image, got, err)
+		}
+	}
+}
