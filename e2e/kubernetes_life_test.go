@@ -176,7 +176,7 @@ func TestTheRightsInTheDocumentationSuffice(t *testing.T) {
 	page, err := os.ReadFile("../docs/kubernetes.md")
 	s.check(err)
 	blocks := yamlBlock.FindAllStringSubmatch(string(page), -1)
-	if len(blocks) != 2 {
+	if len(blocks) != 3 {
 		s.Fatalf("docs/kubernetes.md has %d roles", len(blocks))
 	}
 	s.applied(blocks[0][1])
@@ -192,11 +192,21 @@ func TestTheRightsInTheDocumentationSuffice(t *testing.T) {
 	s.mustBuild("--platform", "linux/amd64", "--push", "-t", repo, s.dockerfile("FROM $BASE", "RUN echo yes >/done"))
 	s.contains("the doctor", s.docker("multiarch", "doctor", "--builder", s.builder).out, "this user has the rights that builds need", "this user may not look at the cluster's nodes")
 	s.contains("the list", s.mustDocker("multiarch", "builder", "ls"), "running")
+
+	test := call{env: []string{withoutEngine}, args: s.buildArgs("--platform", "linux/amd64", "--push", "-t", repo, "--test", "cat /done", s.dockerfile("FROM $BASE", "RUN echo yes >/done"))}
+	s.refused(s.run(test), 1, "this user may not run images in pods of ", "create networkpolicies", "docs/kubernetes.md")
+	r := s.run(call{env: test.env, args: []string{"multiarch", "doctor", "--builder", s.builder}})
+	s.contains("the doctor", r.out, "so images cannot be tested: no engine answers")
+	admin := []string{"--kubeconfig", testenv.Setting("MULTIARCH_E2E_KUBECONFIG"), "--namespace", s.namespace}
+	s.check(os.WriteFile(filepath.Join(s.dir, "tests-role.yaml"), []byte(blocks[1][1]), 0o600))
+	s.kubectl(append(admin, "apply", "--server-side", "-f", "tests-role.yaml")...)
+	s.kubectl(append(admin, "create", "rolebinding", "tests", "--role=docker-multiarch-tests", "--serviceaccount="+s.namespace+":ci")...)
+	s.mustRun(test)
+	s.equal("what is left of the test", s.kubectl(append(admin, "get", "pods,networkpolicies,secrets", "-l", "com.docker-multiarch/program", "-o", "name")...), "")
 	s.mustDocker("multiarch", "builder", "stop", s.builder)
 
-	admin := []string{"--kubeconfig", testenv.Setting("MULTIARCH_E2E_KUBECONFIG"), "--namespace", s.namespace}
 	s.kubectl(append(admin, "patch", "role", "docker-multiarch", "--type=json", "-p", `[{"op": "remove", "path": "/rules/4"}]`)...) // pods/exec
-	r := s.build("--platform", "linux/amd64", "-o", "out", s.dockerfile("FROM scratch", "COPY Dockerfile /"))
+	r = s.build("--platform", "linux/amd64", "-o", "out", s.dockerfile("FROM scratch", "COPY Dockerfile /"))
 	s.equal("the status without exec", r.code, 1)
 	s.contains("a refused exec", r.err, "cannot connect to pod/multiarch-", `cannot create resource "pods/exec"`, "docs/kubernetes.md")
 	s.contains("the doctor", s.docker("multiarch", "doctor", "--builder", s.builder).out, "this user may not get pods/exec, create pods/exec")
