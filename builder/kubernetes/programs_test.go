@@ -68,7 +68,8 @@ func TestAProgramRunsInAPodAndNothingIsLeft(t *testing.T) {
 	}{
 		"it ends": {
 			[]string{programStatus("Pending", waits), programStatus("Running", running), programStatus("Failed", `{"terminated": {"exitCode": 3, "reason": "Error"}}`)},
-			ProgramEnd{Exit: 3}, "words\n", "",
+			ProgramEnd{Exit: 3},
+			"words\n", "",
 		},
 		"it is too quick to be seen": {[]string{programStatus("Succeeded", `{"terminated": {"reason": "Completed"}}`)}, ProgramEnd{}, "words\n", ""},
 		"at its memory limit": {
@@ -79,19 +80,23 @@ func TestAProgramRunsInAPodAndNothingIsLeft(t *testing.T) {
 		},
 		"no image": {
 			[]string{programStatus("Pending", `{"waiting": {"reason": "ErrImagePull", "message": "not found"}}`)},
-			ProgramEnd{}, "", "its container program does not start: ErrImagePull: not found",
+			ProgramEnd{},
+			"", "its container program does not start: ErrImagePull: not found",
 		},
 		"no machine": {
 			[]string{`{"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}]}`},
-			ProgramEnd{}, "", "no node of the cluster can take it: 0/2 nodes are available",
+			ProgramEnd{},
+			"", "no node of the cluster can take it: 0/2 nodes are available",
 		},
 		"its machine needs the memory": {
 			[]string{`{"phase": "Failed", "reason": "Evicted", "message": "low on memory", "containerStatuses": [{"name": "program", "state": {"terminated": {"exitCode": 137}}}]}`},
-			ProgramEnd{}, "", "Evicted: low on memory",
+			ProgramEnd{},
+			"", "Evicted: low on memory",
 		},
 		"the cluster ends it": {
 			[]string{`{"phase": "Failed", "reason": "DeadlineExceeded", "containerStatuses": [{"name": "program", "state": {"terminated": {"exitCode": 137}}}]}`},
-			ProgramEnd{}, "", "it did not end within 1m0s",
+			ProgramEnd{},
+			"", "it did not end within 1m0s",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
