@@ -48,6 +48,9 @@ e2e-cross: build test-env ## compare cross-compiled images with emulated ones, f
 bench: build test-env ## compare speed and memory with docker buildx
 	$(E2E) go run ./e2e/bench
 
+bench-page: build test-env ## the same for docs/performance.md (half an hour, on a machine that does nothing else)
+	$(E2E) go run ./e2e/bench -runs 5 -warm 1 -within 25m -skip 'cross: a Go service' -page docs/performance.md -json bin/bench.json
+
 lint: ## golangci-lint, go mod tidy, shellcheck
 	e2e/env/lint.sh
 
@@ -63,4 +66,4 @@ clean-env: ## take down engines and registry, and all they kept
 clean-cache: ## the same, and remove the tools that were built
 	e2e/env/down.sh --cache
 
-.PHONY: help build install cross quickstart test test-env unit faults fuzz e2e e2e-cross bench lint docs check clean-env clean-cache
+.PHONY: help build install cross quickstart test test-env unit faults fuzz e2e e2e-cross bench bench-page lint docs check clean-env clean-cache

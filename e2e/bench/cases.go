@@ -16,7 +16,8 @@ type scenario struct {
 	dir       string
 	platforms string
 	before    func() error
-	memory    bool // the clients' memory is measured, too
+	memory    bool               // the clients' memory is measured, too
+	want      map[string]float64 // of row, by way
 }
 
 const (
@@ -50,11 +51,15 @@ func scenarios(dir, base string) ([]scenario, error) {
 		}
 	}
 	return []scenario{
-		{name: "3 platforms, nothing to rebuild", dir: small, platforms: three, memory: true},
-		{name: "3 platforms, 20,000 files, nothing to rebuild", dir: many, platforms: three, memory: true},
-		{name: "3 platforms, 20,000 files, one changed", dir: many, platforms: three, before: refill(filepath.Join(many, "0", "0"), 32)},
-		{name: "8 platforms, FROM scratch, cold", dir: scratch, platforms: eight, before: refill(filepath.Join(scratch, "file"), 64<<10), memory: true},
+		{name: "3 platforms, nothing to rebuild", dir: small, platforms: three, memory: true, want: by(0.5, 0.7)},
+		{name: "3 platforms, 20,000 files, nothing to rebuild", dir: many, platforms: three, memory: true, want: by(0.6, 0.8)},
+		{name: "3 platforms, 20,000 files, one changed", dir: many, platforms: three, before: refill(filepath.Join(many, "0", "0"), 32), want: by(0.6, 0.8)},
+		{name: "8 platforms, FROM scratch, cold", dir: scratch, platforms: eight, before: refill(filepath.Join(scratch, "file"), 64<<10), memory: true, want: by(0.5, 0.6)},
 	}, nil
+}
+
+func by(socket, exec float64) map[string]float64 {
+	return map[string]float64{"socket": socket, "exec": exec}
 }
 
 // refill writes new content that no cache has into a file. It never holds the whole content: the measured memory of a program

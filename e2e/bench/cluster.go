@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,12 +20,11 @@ const (
 	clusterBuilder = "docker-multiarch-bench-cluster"
 )
 
-// cluster returns the rows about pods. scratch is a context without a base image.
-func (w *world) cluster(ctx context.Context, scratch scenario) ([]row, error) {
+// cluster returns the rows about pods.
+func (w *world) cluster(ctx context.Context) ([]row, error) {
 	programs, kubeconfig := os.Getenv("MULTIARCH_E2E_KUBECTL"), os.Getenv("MULTIARCH_E2E_KUBECONFIG")
 	if programs == "" || kubeconfig == "" {
-		fmt.Fprintln(w.log, "bench: without MULTIARCH_E2E_KUBECTL and MULTIARCH_E2E_KUBECONFIG there is no cluster: pods are not measured")
-		return nil, nil
+		return nil, errors.New("without MULTIARCH_E2E_KUBECTL and MULTIARCH_E2E_KUBECONFIG there is no cluster")
 	}
 	data, err := os.ReadFile(kubeconfig)
 	if err != nil {
@@ -49,7 +49,7 @@ func (w *world) cluster(ctx context.Context, scratch scenario) ([]row, error) {
 			return nil, err
 		}
 	}
-	return w.onPods(y, scratch), nil
+	return w.onPods(y, w.cases[3]), nil
 }
 
 func (w *world) kubectl(ctx context.Context, y way, programs string, words ...string) error {

@@ -2,10 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
@@ -22,23 +18,10 @@ const (
 	farRate        = 20e6 // bytes per second
 )
 
-// distant returns the rows about a far node. small is a context of the other rows. The peer plans nothing.
-func (w *world) distant(ctx context.Context, small scenario) ([]row, error) {
-	buildctl := os.Getenv("MULTIARCH_E2E_BUILDCTL")
-	if buildctl == "" || os.Geteuid() != 0 {
-		fmt.Fprintln(w.log, "bench: without root and MULTIARCH_E2E_BUILDCTL no BuildKit is started here: a far node is not measured")
-		return nil, nil
-	}
-	dir, err := testenv.NewDir()
+// distant returns the rows about a far node. The peer plans nothing.
+func (w *world) distant(ctx context.Context) ([]row, error) {
+	d, err := w.daemon()
 	if err != nil {
-		return nil, err
-	}
-	d := testenv.Daemon{Program: filepath.Join(filepath.Dir(buildctl), "buildkitd"), Dir: dir}
-	w.undo = append(w.undo, func(context.Context) { d.Stop() })
-	if err := d.Start(); err != nil {
-		return nil, err
-	}
-	if err := d.Wait(); err != nil {
 		return nil, err
 	}
 	proxy := &testenv.Far{To: d.Address(), Delay: farDelay, Rate: farRate}
@@ -46,12 +29,10 @@ func (w *world) distant(ctx context.Context, small scenario) ([]row, error) {
 		return nil, err
 	}
 	w.undo = append(w.undo, func(context.Context) { proxy.Close() })
-	y := w.ways[0]
-	for _, words := range [][]string{{"multiarch", "builder", "create", "--driver-opt", "network=host"}, {"buildx", "create"}} {
-		if _, err := w.docker(ctx, y, slices.Concat(words, []string{"--name", distantBuilder, "--driver", "remote", proxy.Address()})...); err != nil {
-			return nil, err
-		}
+	if err := w.onRemote(ctx, distantBuilder, proxy.Address()); err != nil {
+		return nil, err
 	}
+	y, small := w.ways[0], w.cases[0]
 	pair := func(name string, our, their []string) row {
 		r := row{name: name, unit: millis, who: []contestant{{ours, append([]string{"docker", "multiarch"}, our...), y.env}}}
 		if their != nil {

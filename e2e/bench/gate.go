@@ -21,7 +21,7 @@ const (
 )
 
 // gates returns the rows about the examination. Its cost shows beside the same build with --verify=off.
-func (w *world) gates() ([]row, error) {
+func (w *world) gates(context.Context) ([]row, error) {
 	many, still := filepath.Join(w.dir, "gate-many"), filepath.Join(w.dir, "gate-still")
 	few, change, err := w.fewFiles("gate-few")
 	if err != nil {
@@ -46,9 +46,9 @@ func (w *world) gates() ([]row, error) {
 	return []row{
 		{name: gateNothing, unit: millis, times: 4, who: both(still)},
 		{name: gateFirst, unit: millis, who: both(still), before: w.forgetListings},
-		{name: gateFew, unit: millis, who: both(few), before: change},
+		{name: gateFew, unit: millis, runs: 5, warm: 1, who: both(few), before: change, tidy: w.emptied(few)},
 		// One file is enough to make the whole layer new.
-		{name: gateMany, unit: millis, who: both(many), before: refill(filepath.Join(many, "0", "0"), 32)},
+		{name: gateMany, unit: millis, runs: 5, warm: 1, who: both(many), before: refill(filepath.Join(many, "0", "0"), 32), tidy: w.emptied(many)},
 	}, nil
 }
 
@@ -97,7 +97,7 @@ func (w *world) forgetListings() error { return os.RemoveAll(filepath.Join(w.dir
 
 // verifies returns the rows about `verify` of a large image, a third of which is the same for all platforms. The image is made on
 // first use.
-func (w *world) verifies(ctx context.Context) []row {
+func (w *world) verifies(ctx context.Context) ([]row, error) {
 	dir, ref := filepath.Join(w.dir, "large"), w.tag("large")
 	push := sync.OnceValue(func() error {
 		dockerfile := "FROM scratch\nARG TARGETARCH\nCOPY --link same /same\nCOPY $TARGETARCH /own\n"
@@ -114,7 +114,7 @@ func (w *world) verifies(ctx context.Context) []row {
 	})
 	who := []contestant{{ours, []string{w.plugin, "verify", ref}, w.ways[0].env}}
 	before := func() error { return firstError(push, w.forgetListings) }
-	return []row{{name: verifyLarge, unit: millis, who: who, before: before}, {name: "memory: " + verifyLarge, unit: mib, who: who, before: before}}
+	return []row{{name: verifyLarge, unit: millis, also: []unit{mib}, runs: 5, warm: 1, who: who, before: before, tidy: w.emptied(dir)}}, nil
 }
 
 func firstError(steps ...func() error) error {

@@ -29,6 +29,16 @@
 //
 // A proxy in front of the registry counts the requests to it and the bytes of uploads.
 //
+// CPU time is that of the client and of the buildkitd that it uses. Beside other work, a program on each CPU takes all that it gets.
+//
+// A slope shows how time grows with one quantity: platforms, files, steps, bytes.
+//
+// A row that fails, or for which there is no time left, is told as not measured, and the others are measured. With -page, the run writes
+// docs/performance.md, with a trace of a build that has nothing to do.
+//
+// What is pushed goes to a registry that ends with the run. Contexts of gigabytes are written when their row is measured, and removed after
+// it with the caches of the builders.
+//
 // Memory is the peak resident size of the plugin called directly: through the Docker CLI the larger of the two processes would be
 // measured.
 package main
@@ -43,15 +53,23 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
+	"time"
 )
 
 type options struct {
 	plugin string
 	json   string
+	page   string
 	only   *regexp.Regexp
-	plan   plan
-	strict bool
+	skip   *regexp.Regexp // nil: nothing
+	within time.Duration  // 0: no limit
+
+	earlier []result
+	plan    plan
+	strict  bool
 }
 
 func main() {
@@ -73,10 +91,14 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.SetOutput(errs)
 	f.StringVar(&o.plugin, "plugin", "bin/docker-multiarch", "our `binary`")
 	f.StringVar(&o.json, "json", "", "also write all figures to this `file`")
+	f.StringVar(&o.page, "page", "", "also write the tables, and a picture of the slopes beside it, to this `file`")
 	f.IntVar(&o.plan.runs, "runs", 15, "measured runs of each")
 	f.IntVar(&o.plan.warm, "warm", 3, "runs of each before those")
-	f.BoolVar(&o.strict, "strict", false, "fail when a wanted bound is not met")
+	f.BoolVar(&o.strict, "strict", false, "fail when a wanted bound is not met, or a row is not measured")
+	f.DurationVar(&o.within, "within", 0, "measure no more after this `time`")
 	only := f.String("only", "", "measure only rows whose name matches this `regexp`")
+	skip := f.String("skip", "", "measure no rows whose name matches this `regexp`")
+	earlier := f.String("earlier", "", "take what is not measured from this `file` that -json has written")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -87,7 +109,29 @@ func parse(args []string, errs io.Writer) (options, error) {
 	if o.only, err = regexp.Compile(*only); err != nil {
 		return o, fmt.Errorf("-only: %w", err)
 	}
+	if *skip != "" {
+		if o.skip, err = regexp.Compile(*skip); err != nil {
+			return o, fmt.Errorf("-skip: %w", err)
+		}
+	}
+	if *earlier == "" {
+		return o, nil
+	}
+	data, err := os.ReadFile(*earlier)
+	if err != nil {
+		return o, err
+	}
+	var rep report
+	if err := json.Unmarshal(data, &rep); err != nil {
+		return o, fmt.Errorf("%s: %w", *earlier, err)
+	}
+	o.earlier = rep.Results
 	return o, nil
+}
+
+// measures reports whether rows of a name are wanted.
+func (o options) measures(name string) bool {
+	return o.only.MatchString(name) && (o.skip == nil || !o.skip.MatchString(name))
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
@@ -100,24 +144,21 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	defer w.close()
-	rows, err := w.rows(ctx)
-	if err != nil {
+	rep := report{Runs: o.plan.runs, Warm: o.plan.warm, Machine: w.machine(ctx)}
+	if rep.Results, err = measure(ctx, w.groups(), o, errs); err != nil {
 		return err
 	}
-	var results []result
-	for _, r := range rows {
-		if !o.only.MatchString(r.name) {
-			continue
-		}
-		res, err := r.measure(ctx, o.plan, errs)
-		if err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
-		}
-		results = append(results, res)
-	}
-	rep := report{Runs: o.plan.runs, Warm: o.plan.warm, Results: results}
-	rep.Bounds = verdicts(results)
+	rep.Results = completed(rep.Results, o.earlier)
+	rep.Bounds = verdicts(rep.Results)
 	rep.print(out)
+	if o.page != "" {
+		if rep.Trace, err = w.trace(ctx); err != nil {
+			fmt.Fprintln(errs, "bench: no trace:", err)
+		}
+		if err := rep.writePage(o.page); err != nil {
+			return err
+		}
+	}
 	if o.json != "" {
 		data, err := json.MarshalIndent(rep, "", "  ")
 		if err != nil {
@@ -128,7 +169,70 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		}
 	}
 	if o.strict && !rep.met() {
-		return errors.New("a wanted bound is not met")
+		return errors.New("a wanted bound is not met, or a row is not measured")
 	}
 	return nil
+}
+
+var errNoTime = errors.New("no time was left")
+
+// measure measures the rows that are wanted. One that fails has a result that says why.
+func measure(ctx context.Context, groups []group, o options, log io.Writer) (results []result, err error) {
+	timed := ctx
+	if o.within > 0 {
+		var cancel context.CancelFunc
+		timed, cancel = context.WithTimeoutCause(ctx, o.within, errNoTime)
+		defer cancel()
+	}
+	for _, g := range groups {
+		rows, err := g.rows(timed)
+		if err != nil {
+			rows = []row{{name: "rows about " + g.about, prepare: func(*row) error { return err }}}
+		}
+		for _, r := range rows {
+			if !o.measures(r.name) {
+				if err != nil { // its rows may have been among those that are wanted
+					fmt.Fprintf(log, "bench: not measured: %s: %v\n", r.name, err)
+				}
+				continue
+			}
+			measured, failed := r.measure(timed, o.plan, log)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if failed != nil {
+				if timed.Err() != nil {
+					failed = context.Cause(timed)
+				}
+				fmt.Fprintf(log, "bench: not measured: %s: %v\n", r.name, failed)
+				measured = []result{{Name: r.name, Unit: r.unit, Point: r.point, Failed: lastLine(failed.Error())}}
+			}
+			results = append(results, measured...)
+		}
+	}
+	return results, nil
+}
+
+// lastLine returns what a program has said last, which is why it failed.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return strings.TrimSpace(text[strings.LastIndex(text, "\n")+1:])
+}
+
+// completed puts results in their places among those of an earlier run, of which it keeps what was not measured again.
+func completed(results, earlier []result) []result {
+	all := slices.Clone(earlier)
+	for i := range all {
+		all[i].Earlier = true
+	}
+	for _, r := range results {
+		i := slices.IndexFunc(all, func(old result) bool { return old.Name == r.Name && old.Unit == r.Unit })
+		switch {
+		case i < 0:
+			all = append(all, r)
+		case r.Failed == "" || all[i].Failed != "":
+			all[i] = r
+		}
+	}
+	return all
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -22,26 +21,13 @@ const (
 	farBuilder    = "docker-multiarch-bench-far"
 )
 
-// nodes returns the rows about two nodes. small and many are contexts of the other rows.
-func (w *world) nodes(ctx context.Context, small, many scenario) ([]row, error) {
-	buildctl := os.Getenv("MULTIARCH_E2E_BUILDCTL")
-	if buildctl == "" || os.Geteuid() != 0 {
-		fmt.Fprintln(w.log, "bench: without root and MULTIARCH_E2E_BUILDCTL no BuildKits are started here: several nodes are not measured")
-		return nil, nil
-	}
+// nodes returns the rows about two nodes.
+func (w *world) nodes(ctx context.Context) ([]row, error) {
 	y := w.ways[0]
 	var first string // the address of the first one
 	for i, platform := range []string{"linux/amd64", "linux/arm64"} {
-		dir, err := testenv.NewDir()
+		d, err := w.daemon(platform)
 		if err != nil {
-			return nil, err
-		}
-		d := testenv.Daemon{Program: filepath.Join(filepath.Dir(buildctl), "buildkitd"), Dir: dir, Platforms: []string{platform}}
-		w.undo = append(w.undo, func(context.Context) { d.Stop() })
-		if err := d.Start(); err != nil {
-			return nil, err
-		}
-		if err := d.Wait(); err != nil {
 			return nil, err
 		}
 		if i == 0 {
@@ -62,7 +48,7 @@ func (w *world) nodes(ctx context.Context, small, many scenario) ([]row, error) 
 		return nil, err
 	}
 	cached, err := w.cached(ctx, y)
-	return slices.Concat(w.onNodes(nodesNothing, y, small), w.onNodes(nodesFiles, y, many), far, []row{cached}), err
+	return slices.Concat(w.onNodes(nodesNothing, y, w.cases[0]), w.onNodes(nodesFiles, y, w.cases[1]), far, []row{cached}), err
 }
 
 // cached returns the row about nodes without a cache of their own, which are pruned before each run. Ours imports the one cache that it has
@@ -121,16 +107,8 @@ func (w *world) farNode(ctx context.Context, address string) ([]row, error) {
 
 // onNodes returns the rows about time and memory of a case.
 func (w *world) onNodes(name string, y way, c scenario) []row {
-	build := func(name string) []string {
-		return []string{"build", "--builder", nodesBuilder, "--platform", bothPlatforms, "-t", w.tag("nodes-" + name), "--push", c.dir}
-	}
-	our, their := build(ours), append(build(peer), "--provenance=false")
-	return []row{
-		{name: name, unit: millis, who: []contestant{
-			{ours, slices.Concat([]string{"docker", "multiarch"}, our), y.env}, {peer, slices.Concat([]string{"docker", "buildx"}, their), y.env},
-		}},
-		{name: "memory: " + name, unit: mib, who: []contestant{
-			{ours, slices.Concat([]string{w.plugin}, our), y.env}, {peer, slices.Concat([]string{w.peer}, their), y.env},
-		}},
-	}
+	who := w.both(y, func(name string) []string {
+		return []string{"build", "--builder", nodesBuilder, "--provenance=false", "--platform", bothPlatforms, "-t", w.tag("nodes-" + name), "--push", c.dir}
+	})
+	return []row{{name: name, unit: millis, who: who}, {name: "memory: " + name, unit: mib, who: w.alone(who)}}
 }

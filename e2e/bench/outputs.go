@@ -79,7 +79,7 @@ func (w *world) farLoads(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	who := w.pair(y, func(name string) []string { return []string{"-t", "bench/" + name, "--load", dir} })
-	return []row{{name: loadFar, unit: millis, who: who, before: refill(filepath.Join(dir, "small"), 1<<10)}}, nil
+	return []row{{name: loadFar, unit: millis, who: who, before: refill(filepath.Join(dir, "small"), 1<<10), tidy: w.emptied("")}}, nil
 }
 
 // pair returns ours and the peer's own, with the last words of their build commands.

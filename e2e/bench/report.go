@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -21,8 +22,10 @@ const (
 type report struct {
 	Runs    int       `json:"runs"`
 	Warm    int       `json:"warm"`
+	Machine string    `json:"machine"`
 	Results []result  `json:"results"`
 	Bounds  []verdict `json:"bounds"`
+	Trace   []span    `json:"trace,omitempty"`
 }
 
 // verdict is a required bound with the measured value.
@@ -31,16 +34,18 @@ type verdict struct {
 	Limit float64 `json:"limit"`
 	Found float64 `json:"found"`
 	Met   bool    `json:"met"`
+	row   string  // whose bound it is; "": a slope's
 }
 
 // These are the required bounds: of ours as a multiple of the peer's, or absolute where a unit is given.
 const (
 	timeLimit   = 1.05
-	startLimit  = 0.5
-	memoryLimit = 0.5
+	startLimit  = 0.3
+	memoryLimit = 0.45
 	sizeLimit   = 40   // MiB
 	statusLimit = 2000 // ms
-	checkLimit  = 30   // ms, more than without
+	slopeLimit  = 1
+	checkLimit  = 30 // ms, more than without
 
 	sentLimit  = 1.01
 	askedLimit = 1
@@ -53,7 +58,7 @@ const (
 	mergeFarLimit = 0.5
 
 	gateNothingLimit  = 10 // ms, more than without
-	gateFewLimit      = 1.15
+	gateFewLimit      = 1.03
 	gateManyLimit     = 1.25
 	verifyMemoryLimit = 128 // MiB
 
@@ -90,7 +95,13 @@ func verdicts(results []result) []verdict {
 		all = append(all, verdict{Name: name, Limit: limit, Found: found, Met: found <= limit})
 	}
 	for _, r := range results {
+		known := len(all)
 		switch {
+		case r.Want > 0 && r.Median[peer] == 0 && r.Median[ours] > 0:
+			absolute(r.Name+", "+string(r.Unit), r.Median[ours], r.Want)
+		case r.Want > 0:
+			add(r, peer, r.Want)
+			add(r, same, timeLimit)
 		case r.Unit == size:
 			absolute(r.Name+", MiB", r.Median[ours], sizeLimit)
 		case r.Name == emulatorStatus:
@@ -156,17 +167,23 @@ func verdicts(results []result) []verdict {
 			add(r, peer, timeLimit)
 			add(r, same, timeLimit)
 		}
+		for i := range all[known:] {
+			all[known+i].row = r.Name
+		}
+	}
+	for _, points := range bySlope(results) {
+		our, their := steepness(points, ours), steepness(points, peer)
+		if their > 0 {
+			name := "slope, " + points[0].Point.Slope + ", each more, ours/peer"
+			all = append(all, verdict{Name: name, Limit: slopeLimit, Found: our / their, Met: our/their <= slopeLimit})
+		}
 	}
 	return all
 }
 
 func (r report) met() bool {
-	for _, v := range r.Bounds {
-		if !v.Met {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.Bounds, func(v verdict) bool { return !v.Met }) &&
+		!slices.ContainsFunc(r.Results, func(r result) bool { return r.Failed != "" })
 }
 
 func (r report) print(out io.Writer) {
@@ -176,6 +193,10 @@ func (r report) print(out io.Writer) {
 	fmt.Fprintln(t, "case\tours\tpeer\tours/peer\tsame\tours/same\tbare\tbare+index\tours−bare+index\tunchecked\tours/unchecked\t")
 	for _, res := range r.Results {
 		m := res.Median
+		if res.Failed != "" {
+			fmt.Fprintf(t, "%s\tnot measured\t\t\t\t\t\t\t\t\t\t\n", res.Name)
+			continue
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", res.Name+", "+string(res.Unit),
 			figure(m[ours], true), figure(m[peer], m[peer] > 0), quotient(m[ours], m[peer]), figure(m[same], m[same] > 0), quotient(m[ours], m[same]),
 			figure(m[bare], m[bare] > 0), figure(m[bareIndex], m[bareIndex] > 0), figure(m[ours]-m[bareIndex], m[bareIndex] > 0),

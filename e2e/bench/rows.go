@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 const (
@@ -15,73 +16,53 @@ const (
 	emulatorCheck  = "a build that looks for emulators"
 )
 
-// rows returns all measurements.
-func (w *world) rows(ctx context.Context) ([]row, error) {
-	cases, err := scenarios(w.dir, w.base)
-	if err != nil {
-		return nil, err
+// group is rows that are made together, when it is their turn.
+type group struct {
+	about string
+	rows  func(context.Context) ([]row, error)
+}
+
+// groups returns those of all measurements, what most users do first.
+func (w *world) groups() []group {
+	return []group{
+		{"builds", w.plain},
+		{"the image of a frontend", w.frontends},
+		{"CPU time", w.loads},
+		{"a registry that is far", w.away},
+		{"imported caches", w.fresh},
+		{"attestations", w.attested},
+		{"plans", w.plans},
+		{"start-up", w.starts},
+		{"a first build", w.first},
+		{"slopes", w.points},
+		{"large contexts", w.large},
+		{"the size of the program", w.sizes},
+		{"outputs", w.outputs},
+		{"uploads", w.uploads},
+		{"the examination of executables", w.gates},
+		{"a far node", w.distant},
+		{"several nodes", w.nodes},
+		{"merges", w.merges},
+		{"emulators", w.emulators},
+		{"verify", w.verifies},
+		{"compilers", w.crosses},
+		{"a cluster", w.cluster},
 	}
-	var rows []row
+}
+
+// plain returns the rows about the cases, and the clients' memory in some of them.
+func (w *world) plain(context.Context) (rows []row, err error) {
 	for _, y := range w.ways {
-		for _, c := range cases {
-			rows = append(rows, row{name: c.name + " (" + y.name + ")", unit: millis, who: w.builds(y, c), before: c.before})
+		for _, c := range w.cases {
+			rows = append(rows, row{name: c.name + " (" + y.name + ")", unit: millis, who: w.builds(y, c), before: c.before, want: c.want[y.name]})
 		}
 	}
-	for _, c := range cases {
+	for _, c := range w.cases {
 		if c.memory {
-			rows = append(rows, row{name: "memory: " + c.name, unit: mib, who: w.direct(w.ways[0], c), before: c.before})
+			rows = append(rows, row{name: "memory: " + c.name, unit: mib, who: w.alone(w.builds(w.ways[0], c)), before: c.before})
 		}
 	}
-	frontends, err := w.frontends(ctx, cases[0])
-	if err != nil {
-		return nil, err
-	}
-	rows = append(rows, frontends...)
-	outputs, err := w.outputs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows = append(rows, outputs...)
-	rows = append(rows, w.starts()...)
-	merges, err := w.merges(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows = append(rows, merges...)
-	uploads, err := w.uploads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows = append(rows, uploads...)
-	emulators, err := w.emulators(cases[0])
-	if err != nil {
-		return nil, err
-	}
-	rows = append(rows, emulators...)
-	gates, err := w.gates()
-	if err != nil {
-		return nil, err
-	}
-	crosses, err := w.crosses(ctx)
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := w.nodes(ctx, cases[0], cases[1])
-	if err != nil {
-		return nil, err
-	}
-	distant, err := w.distant(ctx, cases[0])
-	if err != nil {
-		return nil, err
-	}
-	nodes = append(nodes, distant...)
-	pods, err := w.cluster(ctx, cases[3])
-	if err != nil {
-		return nil, err
-	}
-	rows = slices.Concat(rows, gates, w.verifies(ctx), crosses, nodes, pods)
-	sizes, err := w.sizes()
-	return append(rows, sizes), err
+	return rows, nil
 }
 
 // builds returns the contestants as users call them.
@@ -95,15 +76,15 @@ func (w *world) builds(y way, c scenario) []contestant {
 	}
 }
 
-// direct returns the contestants without the Docker CLI in front.
-func (w *world) direct(y way, c scenario) []contestant {
-	return []contestant{
-		{ours, slices.Concat([]string{w.plugin}, w.ourBuild(c)), y.env},
-		{peer, slices.Concat([]string{w.peer}, w.peerBuild(peerBuilder, peer, c)), y.env},
-		{same, slices.Concat([]string{w.peer}, w.peerBuild(sameBuilder, same, c)), y.env},
-		{bare, w.bareBuild(y, c, false), y.env},
-		{bareIndex, w.bareBuild(y, c, true), y.env},
+// alone returns the contestants without the Docker CLI in front.
+func (w *world) alone(who []contestant) []contestant {
+	who = slices.Clone(who)
+	for i, c := range who {
+		if program := map[string]string{"docker multiarch": w.plugin, "docker buildx": w.peer}[strings.Join(c.cmd[:2], " ")]; program != "" {
+			who[i].cmd = append([]string{program}, c.cmd[2:]...)
+		}
 	}
+	return who
 }
 
 func (w *world) ourBuild(c scenario) []string {
@@ -126,7 +107,7 @@ func (w *world) bareBuild(y way, c scenario, index bool) []string {
 	return append(args, c.dir)
 }
 
-func (w *world) starts() []row {
+func (w *world) starts(context.Context) ([]row, error) {
 	env := w.ways[0].env
 	pair := func(name string, our, their []string) row {
 		return row{name: startUp + ": " + name, unit: millis, times: 4, who: []contestant{{ours, our, env}, {peer, their, env}}}
@@ -137,12 +118,13 @@ func (w *world) starts() []row {
 		pair("plugin metadata", []string{w.plugin, metadata}, []string{w.peer, metadata}),
 		// This row includes the Docker CLI's own start, which starts the plugin twice: for its metadata, and for the command.
 		pair(throughDocker, []string{"docker", "multiarch", "version"}, []string{"docker", "buildx", "version"}),
-	}
+	}, nil
 }
 
 // emulators measures ours alone: no peer checks emulators. The cost of the check in a build shows beside a build with the same
 // work and nothing to check, since its one program is for the builder's own platform.
-func (w *world) emulators(checked scenario) ([]row, error) {
+func (w *world) emulators(context.Context) ([]row, error) {
+	checked := w.cases[0]
 	free := scenario{dir: filepath.Join(w.dir, "free"), platforms: checked.platforms}
 	if err := os.MkdirAll(free.dir, 0o755); err != nil {
 		return nil, err
@@ -162,14 +144,14 @@ func (w *world) emulators(checked scenario) ([]row, error) {
 	return rows, nil
 }
 
-func (w *world) sizes() (row, error) {
+func (w *world) sizes(context.Context) ([]row, error) {
 	given := map[string]float64{}
 	for name, file := range map[string]string{ours: w.plugin, peer: w.peer} {
 		info, err := os.Stat(file)
 		if err != nil {
-			return row{}, err
+			return nil, err
 		}
 		given[name] = float64(info.Size()) / (1 << 20)
 	}
-	return row{name: "binary", unit: size, given: given}, nil
+	return []row{{name: "binary", unit: size, given: given}}, nil
 }

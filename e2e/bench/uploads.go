@@ -62,8 +62,8 @@ func (w *world) uploads(ctx context.Context) ([]row, error) {
 		})
 	}
 	return []row{
-		{name: uploadTime, unit: millis, runs: 3, before: renew, who: push(slowHost, four, cold)},
-		{name: uploadBytes, unit: sent, runs: 1, before: renew, line: slow, who: push(slowHost, four, cold)},
+		{name: uploadTime, unit: millis, runs: 3, before: renew, who: push(slowHost, four, cold), tidy: w.emptied("")},
+		{name: uploadBytes, unit: sent, runs: 1, before: renew, line: slow, who: push(slowHost, four, cold), tidy: w.emptied(cold)},
 		{name: warmRequests, unit: asked, line: line, who: push(host, three, warm)},
 	}, nil
 }

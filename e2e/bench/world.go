@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +32,7 @@ type world struct {
 	frontend         string // BuildKit's Dockerfile frontend as a program; "" if there is none
 	engine, registry string
 	base             string
+	cases            []scenario
 	ways             []way
 	stores           []way // engines that images are loaded into, by the kind of their store
 	log              io.Writer
@@ -74,7 +77,84 @@ func newWorld(ctx context.Context, plugin string, log io.Writer) (w *world, err 
 	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.bare, "./e2e/bench/bare").CombinedOutput(); err != nil {
 		return w, fmt.Errorf("build the bare client: %w\n%s", err, out)
 	}
+	if err := w.ownRegistry(ctx); err != nil {
+		return w, err
+	}
+	if w.cases, err = scenarios(w.dir, w.base); err != nil {
+		return w, err
+	}
 	return w, w.builders(ctx)
+}
+
+// ownRegistry puts a registry with a copy of the base image in place of the one of the environment, so that nothing of what is pushed stays.
+func (w *world) ownRegistry(ctx context.Context) error {
+	r, err := testenv.NewRegistry()
+	if err != nil {
+		fmt.Fprintf(w.log, "bench: %v: what is pushed stays in %s\n", err, w.registry)
+		return nil
+	}
+	w.undo = append(w.undo, func(context.Context) { r.Stop() })
+	_, path, _ := strings.Cut(w.base, "/")
+	copied := r.Host() + "/" + path
+	cmd := exec.CommandContext(ctx, w.peer, "imagetools", "create", "-t", copied, w.base)
+	cmd.Env = w.environ
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("copy the base image: %w\n%s", err, out)
+	}
+	w.registry, w.base = r.Host(), copied
+	return nil
+}
+
+// daemon starts a BuildKit of this machine that no engine has started.
+func (w *world) daemon(platforms ...string) (*testenv.Daemon, error) {
+	buildctl := os.Getenv("MULTIARCH_E2E_BUILDCTL")
+	if buildctl == "" || os.Geteuid() != 0 {
+		return nil, errors.New("without root and MULTIARCH_E2E_BUILDCTL no BuildKit is started here")
+	}
+	dir, err := testenv.NewDir()
+	if err != nil {
+		return nil, err
+	}
+	d := &testenv.Daemon{Program: filepath.Join(filepath.Dir(buildctl), "buildkitd"), Dir: dir, Platforms: platforms}
+	w.undo = append(w.undo, func(context.Context) { d.Stop() })
+	if err := d.Start(); err != nil {
+		return nil, err
+	}
+	return d, d.Wait()
+}
+
+// both returns ours and the peer, with words that they share.
+func (w *world) both(y way, words func(name string) []string) []contestant {
+	return []contestant{
+		{ours, append([]string{"docker", "multiarch"}, words(ours)...), y.env},
+		{peer, append([]string{"docker", "buildx"}, words(peer)...), y.env},
+	}
+}
+
+// onRemote makes builders of ours and of the peer for a BuildKit at an address.
+func (w *world) onRemote(ctx context.Context, name, address string) error {
+	for _, words := range [][]string{{"multiarch", "builder", "create", "--driver-opt", "network=host"}, {"buildx", "create"}} {
+		if _, err := w.docker(ctx, w.ways[0], slices.Concat(words, []string{"--name", name, "--driver", "remote", address})...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emptied removes a context, and the caches of the builders that have built it, so that what is measured next has room.
+func (w *world) emptied(dir string) func() {
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		err := os.RemoveAll(dir)
+		for _, words := range [][]string{{"multiarch", "builder", "prune", ourBuilder}, {"buildx", "prune", "--builder", peerBuilder}} {
+			_, failed := w.docker(ctx, w.ways[0], append(words, "--all", "--force")...)
+			err = errors.Join(err, failed)
+		}
+		if err != nil {
+			fmt.Fprintln(w.log, "bench: disk is still taken:", err)
+		}
+	}
 }
 
 // builders makes ours and the peer's, and finds the ways to connect to them.

@@ -57,20 +57,6 @@ func NewEngine(kind string, size int64) (*Engine, error) {
 	return e, nil
 }
 
-// programOf returns the program of the engine of e2e/env, and its environment, which has the path to its other programs.
-func programOf(kind string) (program string, env []string, err error) {
-	pid, err := os.ReadFile(filepath.Join(state(), "run", kind+".pid"))
-	if err != nil {
-		return "", nil, err
-	}
-	proc := filepath.Join("/proc", strings.TrimSpace(string(pid)))
-	if program, err = os.Readlink(filepath.Join(proc, "exe")); err != nil {
-		return "", nil, err
-	}
-	text, err := os.ReadFile(filepath.Join(proc, "environ"))
-	return program, strings.Split(strings.TrimRight(string(text), "\x00"), "\x00"), err
-}
-
 // prepare makes what the engine finds when it starts.
 func (e *Engine) prepare(kind string, size int64) error {
 	config, err := json.Marshal(map[string]any{
