@@ -139,7 +139,7 @@ func TestTheStepsOfAllPlatformsAreOneSpan(t *testing.T) {
 	steps, err := stepsIn(strings.NewReader(`{"vertexes":[{"digest":"a","name":"[linux/arm64 2/2] RUN x","started":"2026-01-02T03:04:05.010Z"}]}
 		{"vertexes":[{"digest":"a","name":"[linux/arm64 2/2] RUN x","started":"2026-01-02T03:04:05.010Z","completed":"2026-01-02T03:04:05.030Z"}]}
 		{"vertexes":[{"digest":"b","name":"[linux/arm/v7 2/2] RUN x","started":"2026-01-02T03:04:05.020Z","completed":"2026-01-02T03:04:05.040Z"}]}
-		{"vertexes":[{"digest":"c","name":"exporting","started":"2026-01-02T03:04:05.001Z","completed":"2026-01-02T03:04:05.002Z"}]}`), began)
+		{"vertexes":[{"digest":"c","name":"[linux/arm64] exporting","started":"2026-01-02T03:04:05.001Z","completed":"2026-01-02T03:04:05.002Z"}]}`), began)
 	if err != nil {
 		t.Fatal(err)
 	}

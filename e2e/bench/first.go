@@ -81,7 +81,7 @@ func (w *world) first(ctx context.Context) ([]row, error) {
 }
 
 // firstRegistration is what `update-binfmts` would register for it, with the emulator as the privileged container sees it.
-const firstRegistration = `:qemu-s390x:M::\x7fELF\x02\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x16:` +
+const firstRegistration = `:qemu-s390x:M::\x7fELF\x02\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x16:` +
 	`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff:/from/qemu-s390x-static:OCF`
 
 // carryImage copies the builder's image from the environment's engine of that kind, and returns its name.

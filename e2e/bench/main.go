@@ -144,7 +144,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	defer w.close()
-	rep := report{Runs: o.plan.runs, Warm: o.plan.warm, Machine: w.machine(ctx)}
+	rep := report{Runs: o.plan.runs, Warm: o.plan.warm, Machine: w.machine(ctx), Only: o.only.String()}
 	if rep.Results, err = measure(ctx, w.groups(), o, errs); err != nil {
 		return err
 	}

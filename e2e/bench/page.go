@@ -80,6 +80,9 @@ func (r report) origin() string {
 	if slices.ContainsFunc(r.Results, func(r result) bool { return r.Earlier }) {
 		return "Its figures are not all of one run: rows marked with * were measured in an earlier one."
 	}
+	if r.Only != "" {
+		return "It has only the rows that `" + r.Only + "` matches, measured in one run on one machine."
+	}
 	return "Its figures were measured in one run on one machine."
 }
 

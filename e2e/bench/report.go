@@ -23,6 +23,7 @@ type report struct {
 	Runs    int       `json:"runs"`
 	Warm    int       `json:"warm"`
 	Machine string    `json:"machine"`
+	Only    string    `json:"only,omitempty"` // the regexp of the names of all rows that were wanted; "": all
 	Results []result  `json:"results"`
 	Bounds  []verdict `json:"bounds"`
 	Trace   []span    `json:"trace,omitempty"`

@@ -37,7 +37,7 @@ func (w *world) trace(ctx context.Context) ([]span, error) {
 	}
 	_, base, _ := strings.Cut(w.base, "/")
 	dir := filepath.Join(w.dir, "trace")
-	if err := fill(filepath.Join(dir, "Dockerfile"), "FROM "+host+"/"+base+"\nARG TARGETPLATFORM\nRUN echo $TARGETPLATFORM > /platform\n"); err != nil {
+	if err := fill(filepath.Join(dir, "Dockerfile"), "FROM "+host+"/"+base+"\nRUN echo > /made\n"); err != nil {
 		return nil, err
 	}
 	var spans []span
@@ -80,7 +80,7 @@ func stepsIn(progress io.Reader, began time.Time) ([]span, error) {
 		}
 		for _, v := range status.Vertexes {
 			if v.Started != nil && v.Completed != nil {
-				last[v.Digest] = span{"BuildKit", platformIn.ReplaceAllString(v.Name, "["), 1, v.Started.Sub(began), v.Completed.Sub(began)}
+				last[v.Digest] = span{"BuildKit", platformIn.ReplaceAllString(v.Name, "${1}"), 1, v.Started.Sub(began), v.Completed.Sub(began)}
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func stepsIn(progress io.Reader, began time.Time) ([]span, error) {
 }
 
 // platformIn is what is in front of the names of the steps of a platform.
-var platformIn = regexp.MustCompile(`^\[[a-z0-9]+/[a-z0-9/]+ ?`)
+var platformIn = regexp.MustCompile(`^(\[)[a-z0-9]+/[a-z0-9/]+ |^\[[a-z0-9]+/[a-z0-9/]+\] `)
 
 // together makes one of the spans with the same words, and sorts them by their beginning.
 func together(spans []span) (all []span) {
