@@ -4,6 +4,8 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 )
 
 // scanner writes an SBOM without a look at the image: what counts is the way there.
@@ -12,7 +14,7 @@ const scanner = "#!/bin/sh\nset -e\ncat >$BUILDKIT_SCAN_DESTINATION/sbom.spdx.js
 	`"predicate":{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"image"}}` + "\nEND\n"
 
 // attested returns the row about images with provenance and an SBOM.
-func (w *world) attested(ctx context.Context) ([]row, error) {
+func (w *world) attested(ctx context.Context) ([]measure.Row, error) {
 	made, image := filepath.Join(w.dir, "scanner"), w.tag("scanner")
 	dockerfile := "FROM " + w.base + "\nCOPY --chmod=755 scan /\nENTRYPOINT [\"/scan\"]\n"
 	if err := firstError(
@@ -27,15 +29,17 @@ func (w *world) attested(ctx context.Context) ([]row, error) {
 	}
 	who := w.builds(y, w.cases[0])[:2]
 	for i, c := range who {
-		words := slices.DeleteFunc(slices.Clone(c.cmd), func(word string) bool { return word == "--provenance=false" })
-		who[i].cmd = slices.Insert(words, 3, "--provenance=mode=max", "--sbom=generator="+image)
+		words := slices.DeleteFunc(slices.Clone(c.Cmd), func(word string) bool { return word == "--provenance=false" })
+		who[i].Cmd = slices.Insert(words, 3, "--provenance=mode=max", "--sbom=generator="+image)
 	}
-	return []row{{name: "3 platforms with provenance and SBOM, nothing to rebuild", unit: millis, want: 0.9, who: who}}, nil
+	return []measure.Row{{Name: "3 platforms with provenance and SBOM, nothing to rebuild", Unit: measure.Millis, Want: ofPeer(0.9), Who: who}}, nil
 }
 
 // plans returns the row about a plan, which the peer has not.
-func (w *world) plans(context.Context) ([]row, error) {
+func (w *world) plans(context.Context) ([]measure.Row, error) {
 	c, y := w.cases[0], w.ways[0]
-	words := []string{"docker", "multiarch", "plan", "--builder", ourBuilder, "--platform", c.platforms, c.dir}
-	return []row{{name: "plan of 3 platforms, bases known", unit: millis, want: 250, who: []contestant{{ours, words, y.env}}}}, nil
+	plan := y.ours("plan", "--builder", ourBuilder, "--platform", c.platforms, c.dir)
+	return []measure.Row{{
+		Name: "plan of 3 platforms, bases known", Unit: measure.Millis, Want: []measure.Bound{measure.AtMost(250, "ms")}, Who: []measure.Contestant{plan},
+	}}, nil
 }

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
 // away returns the rows about a registry that a round trip of 50 ms leads to, with the requests to it. The base image is there, too.
-func (w *world) away(ctx context.Context) (rows []row, err error) {
+func (w *world) away(ctx context.Context) (rows []measure.Row, err error) {
 	line := &faultregistry.Line{Next: w.backend()}
 	near, err := w.serve(ctx, line)
 	if err != nil {
@@ -40,12 +41,13 @@ func (w *world) away(ctx context.Context) (rows []row, err error) {
 		return []string{"--platform", three, "-t", repo + ":a", "-t", repo + ":b", "-t", repo + "-2:a", "--push", dir}
 	}
 	const name = "a registry 50 ms away, 3 platforms, "
-	for _, r := range []row{
-		{name: name + "nothing to rebuild", who: who},
-		{name: name + "one layer changed", who: who, before: refill(filepath.Join(dir, "small"), 1<<10)},
-		{name: name + "3 tags in 2 repositories, nothing to rebuild", who: w.pair(w.ways[0], tags)},
+	for _, r := range []measure.Row{
+		{Name: name + "nothing to rebuild", Who: who},
+		{Name: name + "one layer changed", Who: who, Before: refill(filepath.Join(dir, "small"), 1<<10)},
+		{Name: name + "3 tags in 2 repositories, nothing to rebuild", Who: w.ways[0].pair(tags)},
 	} {
-		r.unit, r.also, r.line, r.want = millis, []unit{asked}, line, 0.7
+		r.Unit, r.Want, r.Traffic = measure.Millis, ofPeer(0.7), line.Traffic
+		r.Also = []measure.Also{{Unit: measure.Requests, Want: ofPeer(1)}}
 		rows = append(rows, r)
 	}
 	return rows, nil

@@ -9,19 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 )
 
 // These rows are about pods of the environment's cluster, whose nodes are this machine. Each contestant has a pod for each platform.
-const (
-	clusterFirst = "a cluster: created, 2 platforms built and pushed"
-	clusterWarm  = "a cluster: 1 platform to a folder, nothing to rebuild"
-	clusterTwo   = "a cluster: 2 pods, 2 platforms, nothing to rebuild"
-
-	clusterBuilder = "docker-multiarch-bench-cluster"
-)
+const clusterBuilder = "docker-multiarch-bench-cluster"
 
 // cluster returns the rows about pods.
-func (w *world) cluster(ctx context.Context) ([]row, error) {
+func (w *world) cluster(ctx context.Context) ([]measure.Row, error) {
 	programs, kubeconfig := os.Getenv("MULTIARCH_E2E_KUBECTL"), os.Getenv("MULTIARCH_E2E_KUBECONFIG")
 	if programs == "" || kubeconfig == "" {
 		return nil, errors.New("without MULTIARCH_E2E_KUBECTL and MULTIARCH_E2E_KUBECONFIG there is no cluster")
@@ -61,32 +57,32 @@ func (w *world) kubectl(ctx context.Context, y way, programs string, words ...st
 	return nil
 }
 
-func (w *world) onPods(y way, c scenario) []row {
+func (w *world) onPods(y way, c scenario) []measure.Row {
 	build := func(name string) []string {
-		return []string{"build", "--builder", clusterBuilder, "--platform", "linux/amd64,linux/arm64", "-t", w.tag("cluster-" + name), "--push", c.dir}
+		return []string{"build", "--builder", clusterBuilder, "--platform", bothPlatforms, "-t", w.tag("cluster-" + name), "--push", c.dir}
 	}
 	folder := func(name string) []string {
 		return []string{"build", "--builder", clusterBuilder, "--platform", "linux/amd64", "-o", filepath.Join(w.dir, "cluster-"+name), c.dir}
 	}
 	const theirs = "docker buildx create --name " + clusterBuilder + " --driver kubernetes"
 	create := map[string]string{
-		ours: "docker multiarch builder create --driver kubernetes --driver-opt network=host --name " + clusterBuilder,
-		peer: theirs + " --node amd64 --platform linux/amd64 --driver-opt nodeselector=kubernetes.io/arch=amd64 && " +
+		measure.Ours: "docker multiarch builder create --driver kubernetes --driver-opt network=host --name " + clusterBuilder,
+		measure.Peer: theirs + " --node amd64 --platform linux/amd64 --driver-opt nodeselector=kubernetes.io/arch=amd64 && " +
 			theirs + " --append --node arm64 --platform linux/arm64 --driver-opt nodeselector=kubernetes.io/arch=arm64",
 	}
-	first := func(name, program string, more ...string) contestant {
+	first := func(name, program string, more ...string) measure.Contestant {
 		words := slices.Concat([]string{program}, build(name), more)
-		return contestant{name, []string{"sh", "-c", create[name] + " && docker " + strings.Join(words, " ")}, y.env}
+		return measure.Contestant{Name: name, Cmd: []string{"sh", "-c", create[name] + " && docker " + strings.Join(words, " ")}, Env: y.env}
 	}
-	both := func(words func(string) []string) []contestant {
-		return []contestant{
-			{ours, slices.Concat([]string{"docker", "multiarch"}, words(ours)), y.env},
-			{peer, slices.Concat([]string{"docker", "buildx"}, words(peer), []string{"--provenance=false"}), y.env},
-		}
+	both := func(words func(string) []string) []measure.Contestant {
+		return []measure.Contestant{y.ours(words(measure.Ours)...), y.buildx(measure.Peer, append(words(measure.Peer), "--provenance=false")...)}
 	}
-	return []row{
-		{name: clusterFirst, unit: millis, runs: 1, who: []contestant{first(ours, "multiarch"), first(peer, "buildx", "--provenance=false")}},
-		{name: clusterWarm, unit: millis, who: both(folder)},
-		{name: clusterTwo, unit: millis, who: both(build)},
+	return []measure.Row{
+		{
+			Name: "a cluster: created, 2 platforms built and pushed", Unit: measure.Millis, Runs: 1, Want: ofPeer(0.25),
+			Who: []measure.Contestant{first(measure.Ours, "multiarch"), first(measure.Peer, "buildx", "--provenance=false")},
+		},
+		{Name: "a cluster: 1 platform to a folder, nothing to rebuild", Unit: measure.Millis, Want: ofPeer(0.7), Who: both(folder)},
+		{Name: "a cluster: 2 pods, 2 platforms, nothing to rebuild", Unit: measure.Millis, Want: ofPeer(0.5), Who: both(build)},
 	}
 }

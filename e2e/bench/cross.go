@@ -8,19 +8,14 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 	"github.com/docker-multiarch/docker-multiarch/e2e/golang"
 )
 
-// These rows are about builds that compile. Emulation takes minutes, so the first two have one run.
-const (
-	crossOne     = "cross: a Go service of 6,000 lines for linux/arm64"
-	crossThree   = "cross: a Go service of 6,000 lines for 3 platforms"
-	crossNothing = "cross: 3 platforms, nothing to move, nothing changed"
-)
-
 // crosses compares ours with docker buildx on our own buildkitd, and measures the cost of looking for relocatable steps where
-// there are none. The source changes before each run, so that both compile, and the base images are present.
-func (w *world) crosses(ctx context.Context) ([]row, error) {
+// there are none. The source changes before each run, so that both compile, and the base images are present. Emulation takes minutes, so the
+// rows that compile have one run.
+func (w *world) crosses(ctx context.Context) ([]measure.Row, error) {
 	service, stays := filepath.Join(w.dir, "service"), filepath.Join(w.dir, "stays")
 	dockerfile := "FROM " + w.base + " AS first\nRUN echo > /made\nFROM " + w.base + "\nCOPY --from=first /made /\n"
 	if err := fill(filepath.Join(stays, "Dockerfile"), dockerfile); err != nil {
@@ -28,23 +23,25 @@ func (w *world) crosses(ctx context.Context) ([]row, error) {
 	}
 	image := w.registry + "/bench/golang:1"
 	ready := sync.OnceValue(func() error { return w.compiling(ctx, image, service) })
-	both := func(platforms string) []contestant {
+	both := func(platforms string) []measure.Contestant {
 		c := scenario{dir: service, platforms: platforms}
 		with := []string{"--build-arg", "BARE=" + image}
 		y := w.ways[0]
-		return []contestant{
-			{ours, slices.Concat([]string{"docker", "multiarch"}, w.ourBuild(c), with), y.env},
-			{same, slices.Concat([]string{"docker", "buildx"}, w.peerBuild(sameBuilder, same, c), with), y.env},
+		return []measure.Contestant{
+			y.ours(append(w.ourBuild(c), with...)...), y.buildx(measure.Same, append(w.peerBuild(sameBuilder, measure.Same, c), with...)...),
 		}
 	}
 	before := func() error { return firstError(ready, refill(filepath.Join(service, "changed"), 32)) }
-	words := slices.Concat([]string{w.plugin}, w.ourBuild(scenario{dir: stays, platforms: three}))
-	return []row{
-		{name: crossOne, unit: millis, runs: 1, who: both("linux/arm64"), before: before},
-		{name: crossThree, unit: millis, runs: 1, who: both(three), before: before},
-		{name: crossNothing, unit: millis, who: []contestant{
-			{ours, words, w.ways[0].env}, {unchecked, slices.Insert(slices.Clone(words), 2, "--cross=off"), w.ways[0].env},
-		}},
+	ofSame := func(limit float64) []measure.Bound { return []measure.Bound{measure.Times(limit, measure.Same)} }
+	const name = "cross: a Go service of 6,000 lines for "
+	return []measure.Row{
+		{Name: name + "linux/arm64", Unit: measure.Millis, Runs: 1, Want: ofSame(0.15), Who: both("linux/arm64"), Before: before},
+		{Name: name + "3 platforms", Unit: measure.Millis, Runs: 1, Want: ofSame(0.2), Who: both(three), Before: before},
+		{
+			Name: "cross: 3 platforms, nothing to move, nothing changed", Unit: measure.Millis,
+			Want: []measure.Bound{measure.MoreThan(10, measure.Unchecked, "ms more than with --cross=off")},
+			Who:  w.checkedAndNot(w.ourBuild(scenario{dir: stays, platforms: three}), "--cross=off"),
+		},
 	}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
@@ -24,7 +25,7 @@ const (
 
 // first returns the row about an engine that has neither a builder nor the emulator. The peer's is registered by a privileged container, as
 // images with emulators do it; both use the machine's QEMU.
-func (w *world) first(ctx context.Context) ([]row, error) {
+func (w *world) first(ctx context.Context) ([]measure.Row, error) {
 	if _, err := os.Stat(firstEmulator); err != nil {
 		return nil, err
 	}
@@ -65,19 +66,24 @@ func (w *world) first(ctx context.Context) ([]row, error) {
 	build := func(program, name string) string {
 		return fmt.Sprintf("docker %s build --builder %s --platform linux/amd64,linux/s390x -t %s --push %s", program, firstBuilder, w.tag("first-"+name), dir)
 	}
-	who := []contestant{
-		{ours, []string{"docker multiarch builder create --driver-opt network=host --name " + firstBuilder, build("multiarch", ours)}, y.env},
-		{peer, []string{
+	who := []measure.Contestant{
+		{Name: measure.Ours, Cmd: []string{
+			"docker multiarch builder create --driver-opt network=host --name " + firstBuilder,
+			build("multiarch", measure.Ours),
+		}, Env: y.env},
+		{Name: measure.Peer, Cmd: []string{
 			"docker buildx create --bootstrap --driver docker-container --driver-opt network=host,image=" + image + " --name " + firstBuilder,
 			"docker run --rm --privileged -e HANDLER -v /usr/bin:/from:ro --entrypoint sh " + image + " -c '" +
 				"mount -t binfmt_misc none /proc/sys/fs/binfmt_misc; printf %s \"$HANDLER\" >/proc/sys/fs/binfmt_misc/register'",
-			build("buildx", peer) + " --provenance=false",
-		}, append(slices.Clip(y.env), "HANDLER="+firstRegistration)},
+			build("buildx", measure.Peer) + " --provenance=false",
+		}, Env: append(slices.Clip(y.env), "HANDLER="+firstRegistration)},
 	}
 	for i, c := range who {
-		who[i].cmd = []string{"sh", "-ec", strings.Join(c.cmd, "\n")}
+		who[i].Cmd = []string{"sh", "-ec", strings.Join(c.Cmd, "\n")}
 	}
-	return []row{{name: "the first build on an engine: builder, emulator, 2 platforms", unit: millis, runs: 3, warm: 1, want: 0.9, who: who, before: forget}}, nil
+	return []measure.Row{{
+		Name: "the first build on an engine: builder, emulator, 2 platforms", Unit: measure.Millis, Runs: 3, Warm: 1, Want: ofPeer(0.9), Who: who, Before: forget,
+	}}, nil
 }
 
 // firstRegistration is what `update-binfmts` would register for it, with the emulator as the privileged container sees it.

@@ -4,13 +4,15 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 )
 
 const freshBuilder = "docker-multiarch-bench-fresh"
 
 // fresh returns the row about a builder without a cache of its own, as in CI: it imports the cache from a registry and exports it there.
 // The builder is a BuildKit for both, which is pruned before each run.
-func (w *world) fresh(ctx context.Context) ([]row, error) {
+func (w *world) fresh(ctx context.Context) ([]measure.Row, error) {
 	d, err := w.daemon()
 	if err != nil {
 		return nil, err
@@ -30,17 +32,17 @@ func (w *world) fresh(ctx context.Context) ([]row, error) {
 			"--cache-to", cache + ",mode=max",
 		}, from, []string{dir})
 	}
-	for _, c := range w.both(w.ways[0], func(name string) []string { return build(name) }) {
-		if _, err := observe(ctx, c); err != nil {
+	for _, c := range w.ways[0].both(func(name string) []string { return build(name) }) {
+		if err := c.Run(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return []row{{
-		name: "a fresh builder, 3 platforms, cache from a registry and back (mode=max)", unit: millis, want: 0.8,
-		who: w.both(w.ways[0], func(name string) []string {
+	return []measure.Row{{
+		Name: "a fresh builder, 3 platforms, cache from a registry and back (mode=max)", Unit: measure.Millis, Want: ofPeer(0.8),
+		Who: w.ways[0].both(func(name string) []string {
 			return build(name, "--cache-from", "type=registry,ref="+w.tag("fresh-cache-"+name))
 		}),
-		before: func() error {
+		Before: func() error {
 			_, err := w.docker(ctx, w.ways[0], "buildx", "prune", "--builder", freshBuilder, "--all", "--force")
 			return err
 		},

@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-)
 
-const withFrontend = ", nothing to rebuild, # syntax="
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
+)
 
 // frontends returns the rows about Dockerfiles that name the image of their frontend, as most do. The image is made of BuildKit's own
 // frontend and pushed to the registry.
-func (w *world) frontends(ctx context.Context) ([]row, error) {
+func (w *world) frontends(ctx context.Context) ([]measure.Row, error) {
 	if w.frontend == "" {
 		return nil, errors.New("without MULTIARCH_E2E_FRONTEND no frontend has an image")
 	}
@@ -29,9 +29,9 @@ func (w *world) frontends(ctx context.Context) ([]row, error) {
 		"--build-context", "made="+filepath.Dir(w.frontend), made); err != nil {
 		return nil, err
 	}
-	var rows []row
+	var rows []measure.Row
 	for count, platforms := range map[string]string{"3 platforms": three, "8 platforms": eight} {
-		c := scenario{name: count + withFrontend, dir: filepath.Join(w.dir, "syntax", count[:1]), platforms: platforms}
+		c := scenario{name: count + ", nothing to rebuild, # syntax=", dir: filepath.Join(w.dir, "syntax", count[:1]), platforms: platforms}
 		text, err := os.ReadFile(filepath.Join(w.cases[0].dir, "Dockerfile"))
 		if err != nil {
 			return nil, err
@@ -42,8 +42,8 @@ func (w *world) frontends(ctx context.Context) ([]row, error) {
 		if err := fill(filepath.Join(c.dir, "Dockerfile"), "# syntax="+image+"\n"+string(text)); err != nil {
 			return nil, err
 		}
-		rows = append(rows, row{name: c.name, unit: millis, who: w.builds(y, c)})
+		rows = append(rows, measure.Row{Name: c.name, Unit: measure.Millis, Want: ofPeer(0.6), Who: w.builds(y, c)})
 	}
-	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(rows, func(a, b measure.Row) int { return strings.Compare(a.Name, b.Name) })
 	return rows, nil
 }

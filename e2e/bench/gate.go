@@ -5,23 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 )
 
-// These rows are about the examination of executables: ours alone, with it and without.
-const (
-	gateNothing = "gate: 3 platforms, nothing changed"
-	gateFirst   = "gate: 3 platforms, nothing changed, first sight of the base"
-	gateFew     = "gate: 3 platforms, 150 MB changed in few files"
-	gateFar     = "gate: a far node, 3 platforms, 150 MB changed in few files"
-	gateMany    = "gate: 3 platforms, 20,000 small files changed"
-	verifyLarge = "verify: 1 GB over 3 platforms"
-)
-
-// gates returns the rows about the examination. Its cost shows beside the same build with --verify=off.
-func (w *world) gates(context.Context) ([]row, error) {
+// gates returns the rows about the examination of executables. Its cost shows beside the same build with --verify=off.
+func (w *world) gates(context.Context) ([]measure.Row, error) {
 	many, still := filepath.Join(w.dir, "gate-many"), filepath.Join(w.dir, "gate-still")
 	few, change, err := w.fewFiles("gate-few")
 	if err != nil {
@@ -40,56 +31,26 @@ func (w *world) gates(context.Context) ([]row, error) {
 			return nil, err
 		}
 	}
-	both := func(dir string) []contestant {
-		return w.checkedAndNot(w.ourBuild(scenario{dir: dir, platforms: three}))
+	both := func(dir string) []measure.Contestant {
+		return w.checkedAndNot(w.ourBuild(scenario{dir: dir, platforms: three}), "--verify=off")
 	}
-	return []row{
-		{name: gateNothing, unit: millis, times: 4, who: both(still)},
-		{name: gateFirst, unit: millis, who: both(still), before: w.forgetListings},
-		{name: gateFew, unit: millis, runs: 5, warm: 1, who: both(few), before: change, tidy: w.emptied(few)},
-		// One file is enough to make the whole layer new.
-		{name: gateMany, unit: millis, runs: 5, warm: 1, who: both(many), before: refill(filepath.Join(many, "0", "0"), 32), tidy: w.emptied(many)},
+	return []measure.Row{
+		{
+			Name: "gate: 3 platforms, nothing changed", Unit: measure.Millis, Times: 4, Who: both(still),
+			Want: []measure.Bound{measure.MoreThan(10, measure.Unchecked, "ms more than with --verify=off")},
+		},
+		{Name: "gate: 3 platforms, nothing changed, first sight of the base", Unit: measure.Millis, Who: both(still), Before: w.forgetListings},
+		{
+			Name: "gate: 3 platforms, 150 MB changed in few files", Unit: measure.Millis, Runs: 5, Warm: 1, Who: both(few),
+			Want: []measure.Bound{measure.Times(1.03, measure.Unchecked)}, Before: change, Tidy: w.emptied(few),
+		},
+		{
+			Name: "gate: 3 platforms, 20,000 small files changed", Unit: measure.Millis, Runs: 5, Warm: 1, Who: both(many),
+			Want:   []measure.Bound{measure.Times(1.25, measure.Unchecked)},
+			Before: refill(filepath.Join(many, "0", "0"), 32), // one file is enough to make the whole layer new
+			Tidy:   w.emptied(many),
+		},
 	}, nil
-}
-
-// checkedAndNot are a build with the examination, and without.
-func (w *world) checkedAndNot(build []string) []contestant {
-	words, env := slices.Concat([]string{w.plugin}, build), w.ways[0].env
-	return []contestant{{ours, words, env}, {unchecked, slices.Insert(slices.Clone(words), 2, "--verify=off"), env}}
-}
-
-// fewFiles makes a context whose image has 50 MB for each of three platforms; change changes all of it.
-func (w *world) fewFiles(name string) (dir string, change func() error, err error) {
-	dir = filepath.Join(w.dir, name)
-	var changed []string
-	for _, arch := range []string{"amd64", "arm64", "arm"} {
-		for i := range 5 {
-			changed = append(changed, filepath.Join(dir, arch, strconv.Itoa(i)))
-		}
-	}
-	err = fill(filepath.Join(dir, "Dockerfile"), "FROM "+w.base+"\nARG TARGETARCH\nCOPY $TARGETARCH /app\n")
-	return dir, refillAll(changed, 10<<20), err
-}
-
-func fill(name, content string) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(name, []byte(content), 0o644)
-}
-
-func refillAll(names []string, size int64) func() error {
-	return func() error {
-		for _, name := range names {
-			if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-				return err
-			}
-			if err := refill(name, size)(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 }
 
 // forgetListings removes the cached listings of base images.
@@ -97,7 +58,7 @@ func (w *world) forgetListings() error { return os.RemoveAll(filepath.Join(w.dir
 
 // verifies returns the rows about `verify` of a large image, a third of which is the same for all platforms. The image is made on
 // first use.
-func (w *world) verifies(ctx context.Context) ([]row, error) {
+func (w *world) verifies(ctx context.Context) ([]measure.Row, error) {
 	dir, ref := filepath.Join(w.dir, "large"), w.tag("large")
 	push := sync.OnceValue(func() error {
 		dockerfile := "FROM scratch\nARG TARGETARCH\nCOPY --link same /same\nCOPY $TARGETARCH /own\n"
@@ -112,16 +73,10 @@ func (w *world) verifies(ctx context.Context) ([]row, error) {
 		_, err := w.docker(ctx, w.ways[0], "multiarch", "build", "--builder", ourBuilder, "--verify=off", "--platform", three, "--push", "-t", ref, dir)
 		return err
 	})
-	who := []contestant{{ours, []string{w.plugin, "verify", ref}, w.ways[0].env}}
+	who := []measure.Contestant{{Name: measure.Ours, Cmd: []string{w.plugin, "verify", ref}, Env: w.ways[0].env}}
 	before := func() error { return firstError(push, w.forgetListings) }
-	return []row{{name: verifyLarge, unit: millis, also: []unit{mib}, runs: 5, warm: 1, who: who, before: before, tidy: w.emptied(dir)}}, nil
-}
-
-func firstError(steps ...func() error) error {
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return []measure.Row{{
+		Name: "verify: 1 GB over 3 platforms", Unit: measure.Millis, Runs: 5, Warm: 1, Who: who, Before: before, Tidy: w.emptied(dir),
+		Also: []measure.Also{{Unit: measure.MiB, Want: []measure.Bound{measure.AtMost(128, "")}}},
+	}}, nil
 }

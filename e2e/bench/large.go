@@ -6,22 +6,27 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 )
 
 // large returns the rows about large contexts. Each is written when it is measured, and takes at most 5 GB with what both builders keep
 // of it.
-func (w *world) large(context.Context) (rows []row, err error) {
-	add := func(name string, also []unit, words func(dir string) ([]string, error)) {
+func (w *world) large(context.Context) (rows []measure.Row, err error) {
+	add := func(name string, also []measure.Also, words func(dir string) ([]string, error)) {
 		dir := filepath.Join(w.dir, "contexts", strconv.Itoa(len(rows)))
-		rows = append(rows, row{name: name, unit: millis, also: also, warm: 1, runs: 5, want: 0.8, tidy: w.emptied(dir), prepare: func(r *row) error {
+		r := measure.Row{Name: name, Unit: measure.Millis, Also: also, Warm: 1, Runs: 5, Want: ofPeer(0.8), Tidy: w.emptied(dir)}
+		r.Prepare = func(r *measure.Row) error {
 			more, err := words(dir)
-			r.who = w.alone(w.pair(w.ways[0], func(name string) []string {
+			r.Who = w.alone(w.ways[0].pair(func(name string) []string {
 				return slices.Concat([]string{"--platform", three, "-t", w.tag("large-" + name), "--push"}, more, []string{dir})
 			}))
 			return err
-		}})
+		}
+		rows = append(rows, r)
 	}
-	add("200,000 files and 1.6 GB, nothing to rebuild", []unit{mib}, func(dir string) ([]string, error) { return nil, w.manyFiles(dir, 200_000, 8192) })
+	memory := []measure.Also{{Unit: measure.MiB, Want: ofPeer(lessMemory)}}
+	add("200,000 files and 1.6 GB, nothing to rebuild", memory, func(dir string) ([]string, error) { return nil, w.manyFiles(dir, 200_000, 8192) })
 	add("one file of 1 GB, nothing to rebuild", nil, func(dir string) ([]string, error) {
 		return nil, firstError(func() error { return w.manyFiles(dir, 1, 0) }, refill(filepath.Join(dir, "file"), 1e9))
 	})

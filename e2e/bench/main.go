@@ -14,11 +14,10 @@
 //
 // # The method
 //
-// The runs of all contestants take turns, so that other load on the machine affects all of them, and each round begins with
-// another one. After some warm-up rounds the medians count. Each case is built in two ways, since they differ in cost and users
-// have one or the other: "socket", where the client is root on the engine's machine and buildkitd's socket can be reached
-// directly (by "same" too); and "exec", for all other users, where the engine is reached over TCP and BuildKit through a command
-// in the container. The peer's own driver supports the second way only.
+// The runs of all contestants take turns (see package measure). After some warm-up rounds the medians count. Each case is built in two
+// ways, since they differ in cost and users have one or the other: "socket", where the client is root on the engine's machine and
+// buildkitd's socket can be reached directly (by "same" too); and "exec", for all other users, where the engine is reached over TCP and
+// BuildKit through a command in the container. The peer's own driver supports the second way only.
 //
 // Images are loaded into the engine itself, and into one with a containerd store where there is one; that one has builders of its
 // own.
@@ -33,10 +32,10 @@
 //
 // A slope shows how time grows with one quantity: platforms, files, steps, bytes.
 //
-// A row that fails, or for which there is no time left, is told as not measured, and the others are measured. With -page, the run writes
-// docs/performance.md, with a trace of a build that has nothing to do.
+// Each row has its bounds where it is defined. A row that fails, or for which there is no time left, is told as not measured, and the others
+// are measured. With -page, the run writes docs/performance.md, with a trace of a build that has nothing to do.
 //
-// What is pushed goes to a registry that ends with the run. Contexts of gigabytes are written when their row is measured, and removed after
+// All pushes go to a registry that ends with the run. Contexts of gigabytes are written when their row is measured, and removed after
 // it with the caches of the builders.
 //
 // Memory is the peak resident size of the plugin called directly: through the Docker CLI the larger of the two processes would be
@@ -53,10 +52,12 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/report"
 )
 
 type options struct {
@@ -67,8 +68,8 @@ type options struct {
 	skip   *regexp.Regexp // nil: nothing
 	within time.Duration  // 0: no limit
 
-	earlier []result
-	plan    plan
+	earlier []measure.Result
+	plan    measure.Plan
 	strict  bool
 }
 
@@ -92,8 +93,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.StringVar(&o.plugin, "plugin", "bin/docker-multiarch", "our `binary`")
 	f.StringVar(&o.json, "json", "", "also write all figures to this `file`")
 	f.StringVar(&o.page, "page", "", "also write the tables, and a picture of the slopes beside it, to this `file`")
-	f.IntVar(&o.plan.runs, "runs", 15, "measured runs of each")
-	f.IntVar(&o.plan.warm, "warm", 3, "runs of each before those")
+	f.IntVar(&o.plan.Runs, "runs", 15, "measured runs of each")
+	f.IntVar(&o.plan.Warm, "warm", 3, "runs of each before those")
 	f.BoolVar(&o.strict, "strict", false, "fail when a wanted bound is not met, or a row is not measured")
 	f.DurationVar(&o.within, "within", 0, "measure no more after this `time`")
 	only := f.String("only", "", "measure only rows whose name matches this `regexp`")
@@ -102,7 +103,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	if o.plan.runs < 1 || o.plan.warm < 0 {
+	if o.plan.Runs < 1 || o.plan.Warm < 0 {
 		return o, errors.New("-runs must be at least 1 and -warm at least 0")
 	}
 	var err error
@@ -121,7 +122,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	if err != nil {
 		return o, err
 	}
-	var rep report
+	var rep report.Report
 	if err := json.Unmarshal(data, &rep); err != nil {
 		return o, fmt.Errorf("%s: %w", *earlier, err)
 	}
@@ -144,18 +145,19 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	defer w.close()
-	rep := report{Runs: o.plan.runs, Warm: o.plan.warm, Machine: w.machine(ctx), Only: o.only.String()}
-	if rep.Results, err = measure(ctx, w.groups(), o, errs); err != nil {
+	machine := w.machine(ctx) // its load before the measurement
+	results, err := measured(ctx, w.groups(), o, errs)
+	if err != nil {
 		return err
 	}
-	rep.Results = completed(rep.Results, o.earlier)
-	rep.Bounds = verdicts(rep.Results)
-	rep.print(out)
+	rep := report.Report{Runs: o.plan.Runs, Warm: o.plan.Warm, Machine: machine, Only: o.only.String(), Results: report.Completed(results, o.earlier)}
+	rep.Bounds = report.Verdicts(rep.Results)
+	rep.Print(out)
 	if o.page != "" {
 		if rep.Trace, err = w.trace(ctx); err != nil {
 			fmt.Fprintln(errs, "bench: no trace:", err)
 		}
-		if err := rep.writePage(o.page); err != nil {
+		if err := rep.WritePage(o.page); err != nil {
 			return err
 		}
 	}
@@ -168,7 +170,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 			return err
 		}
 	}
-	if o.strict && !rep.met() {
+	if o.strict && !rep.Met() {
 		return errors.New("a wanted bound is not met, or a row is not measured")
 	}
 	return nil
@@ -176,8 +178,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 
 var errNoTime = errors.New("no time was left")
 
-// measure measures the rows that are wanted. One that fails has a result that says why.
-func measure(ctx context.Context, groups []group, o options, log io.Writer) (results []result, err error) {
+// measured measures the rows that are wanted, and returns their results in the order of the groups. The result of a row that fails has
+// the reason.
+func measured(ctx context.Context, groups []group, o options, log io.Writer) (results []measure.Result, err error) {
 	timed := ctx
 	if o.within > 0 {
 		var cancel context.CancelFunc
@@ -187,16 +190,16 @@ func measure(ctx context.Context, groups []group, o options, log io.Writer) (res
 	for _, g := range groups {
 		rows, err := g.rows(timed)
 		if err != nil {
-			rows = []row{{name: "rows about " + g.about, prepare: func(*row) error { return err }}}
+			rows = []measure.Row{{Name: "rows about " + g.about, Prepare: func(*measure.Row) error { return err }}}
 		}
 		for _, r := range rows {
-			if !o.measures(r.name) {
+			if !o.measures(r.Name) {
 				if err != nil { // its rows may have been among those that are wanted
-					fmt.Fprintf(log, "bench: not measured: %s: %v\n", r.name, err)
+					fmt.Fprintf(log, "bench: not measured: %s: %v\n", r.Name, err)
 				}
 				continue
 			}
-			measured, failed := r.measure(timed, o.plan, log)
+			more, failed := r.Measure(timed, o.plan, log)
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
@@ -204,10 +207,10 @@ func measure(ctx context.Context, groups []group, o options, log io.Writer) (res
 				if timed.Err() != nil {
 					failed = context.Cause(timed)
 				}
-				fmt.Fprintf(log, "bench: not measured: %s: %v\n", r.name, failed)
-				measured = []result{{Name: r.name, Unit: r.unit, Point: r.point, Failed: lastLine(failed.Error())}}
+				fmt.Fprintf(log, "bench: not measured: %s: %v\n", r.Name, failed)
+				more = []measure.Result{{Name: r.Name, Unit: r.Unit, Point: r.Point, Failed: lastLine(failed.Error())}}
 			}
-			results = append(results, measured...)
+			results = append(results, more...)
 		}
 	}
 	return results, nil
@@ -217,22 +220,4 @@ func measure(ctx context.Context, groups []group, o options, log io.Writer) (res
 func lastLine(text string) string {
 	text = strings.TrimSpace(text)
 	return strings.TrimSpace(text[strings.LastIndex(text, "\n")+1:])
-}
-
-// completed puts results in their places among those of an earlier run, of which it keeps what was not measured again.
-func completed(results, earlier []result) []result {
-	all := slices.Clone(earlier)
-	for i := range all {
-		all[i].Earlier = true
-	}
-	for _, r := range results {
-		i := slices.IndexFunc(all, func(old result) bool { return old.Name == r.Name && old.Unit == r.Unit })
-		switch {
-		case i < 0:
-			all = append(all, r)
-		case r.Failed == "" || all[i].Failed != "":
-			all[i] = r
-		}
-	}
-	return all
 }

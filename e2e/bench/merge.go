@@ -6,19 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
-)
-
-const (
-	mergeThree = "merge of 3 platforms"
-	mergeFar   = "merge of 3 platforms, 25 ms a request"
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 )
 
 // far is the delay that the slow proxy adds to each request to its registry.
@@ -26,7 +19,7 @@ const far = 25 * time.Millisecond
 
 // merges compares ours with `docker buildx imagetools create`, and with `docker manifest create` and `push` where each request
 // costs 25 ms. The images are in the tag's repository, and the tag names something else before each run.
-func (w *world) merges(ctx context.Context) ([]row, error) {
+func (w *world) merges(ctx context.Context) ([]measure.Row, error) {
 	images, other, err := w.images()
 	if err != nil {
 		return nil, err
@@ -37,7 +30,7 @@ func (w *world) merges(ctx context.Context) ([]row, error) {
 	}
 	repo := w.base[:strings.LastIndex(w.base, ":")]
 	path := repo[strings.Index(repo, "/"):]
-	env := w.ways[0].env
+	y := w.ways[0]
 	named := func(repo string) (names []string) {
 		for _, digest := range images {
 			names = append(names, repo+"@"+digest)
@@ -45,22 +38,26 @@ func (w *world) merges(ctx context.Context) ([]row, error) {
 		return names
 	}
 	reset := func() error {
-		for _, who := range []string{ours, peer} {
+		for _, who := range []string{measure.Ours, measure.Peer} {
 			if err := w.move("http://"+w.registry+"/v2"+path+"/manifests/bench-"+who, other); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	our := func(repo string) []string {
-		return slices.Concat([]string{"docker", "multiarch", "manifest", "merge", "-t", repo + ":bench-" + ours}, named(repo))
+	our := func(repo string) measure.Contestant {
+		return y.ours(slices.Concat([]string{"manifest", "merge", "-t", repo + ":bench-" + measure.Ours}, named(repo))...)
 	}
-	theirs := slices.Concat([]string{"docker", "buildx", "imagetools", "create", "-t", repo + ":bench-" + peer}, named(repo))
-	list := slow + path + ":bench-" + peer
-	script := fmt.Sprintf("docker manifest create --insecure %[1]s %[2]s && docker manifest push --insecure --purge %[1]s", list, strings.Join(named(slow+path), " "))
-	return []row{
-		{name: mergeThree, unit: millis, before: reset, who: []contestant{{ours, our(repo), env}, {peer, theirs, env}}},
-		{name: mergeFar, unit: millis, before: reset, who: []contestant{{ours, our(slow + path), env}, {peer, []string{"sh", "-c", script}, env}}},
+	theirs := y.buildx(measure.Peer, slices.Concat([]string{"imagetools", "create", "-t", repo + ":bench-" + measure.Peer}, named(repo))...)
+	list := slow + path + ":bench-" + measure.Peer
+	script := fmt.Sprintf("docker manifest create --insecure %[1]s %[2]s && docker manifest push --insecure --purge %[1]s",
+		list, strings.Join(named(slow+path), " "))
+	return []measure.Row{
+		{Name: "merge of 3 platforms", Unit: measure.Millis, Want: ofPeer(0.8), Before: reset, Who: []measure.Contestant{our(repo), theirs}},
+		{
+			Name: "merge of 3 platforms, 25 ms a request", Unit: measure.Millis, Want: ofPeer(0.5), Before: reset,
+			Who: []measure.Contestant{our(slow + path), {Name: measure.Peer, Cmd: []string{"sh", "-c", script}, Env: y.env}},
+		},
 	}, nil
 }
 
@@ -118,22 +115,4 @@ func (w *world) farRegistry(ctx context.Context) (string, error) {
 		time.Sleep(far)
 		near.ServeHTTP(rw, req)
 	}))
-}
-
-// backend passes requests on to the registry.
-func (w *world) backend() http.Handler {
-	return faultregistry.Upstream(&url.URL{Scheme: "http", Host: w.registry})
-}
-
-// serve serves on the loopback interface until the end, and returns host:port.
-func (w *world) serve(ctx context.Context, h http.Handler) (string, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: h}
-	w.undo = append(w.undo, func(context.Context) { _ = server.Close() })
-	go func() { _ = server.Serve(l) }()
-	return l.Addr().String(), nil
 }

@@ -6,14 +6,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-)
 
-// point says where on a slope a row is.
-type point struct {
-	Slope    string `json:"slope"`
-	Quantity string `json:"quantity"`
-	At       int    `json:"at"`
-}
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
+)
 
 // slope is how the time of a build grows with one quantity, of which the rows have a point each.
 type slope struct {
@@ -52,36 +47,17 @@ func (w *world) slopes() []slope {
 	}
 }
 
-// manyFiles writes a context of files of a size, all of which a step may read.
-func (w *world) manyFiles(dir string, count int, size int64) error {
-	text := "FROM " + w.base + "\nRUN --network=none --mount=type=bind,target=/src cat /src/0/0 > /changed\n"
-	if err := fill(filepath.Join(dir, "Dockerfile"), text); err != nil {
-		return err
-	}
-	for i := range count {
-		name := filepath.Join(dir, strconv.Itoa(i/200), strconv.Itoa(i%200))
-		if err := fill(name, fmt.Sprintf("file %d\n", i)); err != nil {
-			return err
-		}
-		if size > 0 {
-			if err := refill(name, size)(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // points returns a row for each point of each slope. Its context is written when it is measured.
-func (w *world) points(context.Context) (rows []row, err error) {
+func (w *world) points(context.Context) (rows []measure.Row, err error) {
 	for i, s := range w.slopes() {
 		for _, n := range s.points {
 			dir := filepath.Join(w.dir, "slopes", strconv.Itoa(i), strconv.Itoa(n))
-			rows = append(rows, row{
-				name: fmt.Sprintf("slope, %s: %d", s.name, n), unit: millis, warm: 1, runs: s.runs, point: &point{s.name, s.quantity, n}, tidy: w.emptied(dir),
-				prepare: func(r *row) error {
+			rows = append(rows, measure.Row{
+				Name: fmt.Sprintf("slope, %s: %d", s.name, n), Unit: measure.Millis, Warm: 1, Runs: s.runs, Want: ofPeer(noSlower),
+				Point: &measure.Point{Slope: s.name, Quantity: s.quantity, At: n}, Tidy: w.emptied(dir),
+				Prepare: func(r *measure.Row) error {
 					c, err := s.files(dir, n)
-					r.who, r.before = w.builds(w.ways[0], c)[:2], c.before
+					r.Who, r.Before = w.builds(w.ways[0], c)[:2], c.before
 					return err
 				},
 			})

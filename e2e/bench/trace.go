@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,20 +15,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/report"
 )
 
-// span is what one party did at a time of a build, or several like it together. Times are since the start of the program.
-type span struct {
-	Who   string        `json:"who"`
-	What  string        `json:"what"`
-	Count int           `json:"count"`
-	From  time.Duration `json:"from"`
-	To    time.Duration `json:"to"`
-}
-
-// trace returns what happens in a build of ours that has nothing to do: BuildKit's steps, as its progress tells them, and the requests to
-// the registry, as a proxy sees them.
-func (w *world) trace(ctx context.Context) ([]span, error) {
+// trace returns the parts of the time of a build of ours that has nothing to do. They are BuildKit's steps, as its progress tells them,
+// and the requests to the registry, as a proxy sees them.
+func (w *world) trace(ctx context.Context) ([]report.Span, error) {
 	var requests recorder
 	host, err := w.serve(ctx, requests.before(w.backend()))
 	if err != nil {
@@ -40,10 +32,11 @@ func (w *world) trace(ctx context.Context) ([]span, error) {
 	if err := fill(filepath.Join(dir, "Dockerfile"), "FROM "+host+"/"+base+"\nRUN echo > /made\n"); err != nil {
 		return nil, err
 	}
-	var spans []span
+	var spans []report.Span
 	for range 3 { // the last of them counts
 		requests.forget()
-		cmd := exec.CommandContext(ctx, w.plugin, "build", "--builder", ourBuilder, "--platform", three, "-t", host+"/bench/trace:1", "--push", "--progress", "rawjson", dir)
+		cmd := exec.CommandContext(ctx, w.plugin, "build", "--builder", ourBuilder, "--platform", three, "-t", host+"/bench/trace:1", "--push",
+			"--progress", "rawjson", dir)
 		cmd.Env = w.ways[0].env
 		var progress bytes.Buffer
 		cmd.Stderr = &progress
@@ -51,19 +44,19 @@ func (w *world) trace(ctx context.Context) ([]span, error) {
 		if err := cmd.Run(); err != nil {
 			return nil, fmt.Errorf("%w\n%s", err, progress.Bytes())
 		}
-		whole := span{"the program", "from start to end", 1, 0, time.Since(began)}
+		whole := report.Span{Who: "the program", What: "from start to end", Count: 1, To: time.Since(began)}
 		steps, err := stepsIn(&progress, began)
 		if err != nil {
 			return nil, err
 		}
-		spans = slices.Concat([]span{whole}, together(slices.Concat(steps, requests.spans(began))))
+		spans = slices.Concat([]report.Span{whole}, report.Together(slices.Concat(steps, requests.spans(began))))
 	}
 	return spans, nil
 }
 
 // stepsIn reads the steps from a progress of BuildKit's status messages.
-func stepsIn(progress io.Reader, began time.Time) ([]span, error) {
-	last := map[string]span{} // of each step, by its digest: it may be told more than once
+func stepsIn(progress io.Reader, began time.Time) ([]report.Span, error) {
+	last := map[string]report.Span{} // of each step, by its digest: it may be told more than once
 	for lines := json.NewDecoder(progress); ; {
 		var status struct {
 			Vertexes []struct {
@@ -80,11 +73,13 @@ func stepsIn(progress io.Reader, began time.Time) ([]span, error) {
 		}
 		for _, v := range status.Vertexes {
 			if v.Started != nil && v.Completed != nil {
-				last[v.Digest] = span{"BuildKit", platformIn.ReplaceAllString(v.Name, "${1}"), 1, v.Started.Sub(began), v.Completed.Sub(began)}
+				last[v.Digest] = report.Span{
+					Who: "BuildKit", What: platformIn.ReplaceAllString(v.Name, "${1}"), Count: 1, From: v.Started.Sub(began), To: v.Completed.Sub(began),
+				}
 			}
 		}
 	}
-	var spans []span
+	var spans []report.Span
 	for _, s := range last {
 		spans = append(spans, s)
 	}
@@ -93,22 +88,6 @@ func stepsIn(progress io.Reader, began time.Time) ([]span, error) {
 
 // platformIn is what is in front of the names of the steps of a platform.
 var platformIn = regexp.MustCompile(`^(\[)[a-z0-9]+/[a-z0-9/]+ |^\[[a-z0-9]+/[a-z0-9/]+\] `)
-
-// together makes one of the spans with the same words, and sorts them by their beginning.
-func together(spans []span) (all []span) {
-	for _, s := range spans {
-		i := slices.IndexFunc(all, func(t span) bool { return t.Who == s.Who && t.What == s.What })
-		if i < 0 {
-			all = append(all, s)
-			continue
-		}
-		all[i].Count, all[i].From, all[i].To = all[i].Count+1, min(all[i].From, s.From), max(all[i].To, s.To)
-	}
-	slices.SortFunc(all, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), strings.Compare(a.What, b.What))
-	})
-	return all
-}
 
 // recorder notes the requests to a registry.
 type recorder struct {
@@ -142,11 +121,11 @@ func (r *recorder) forget() {
 	r.seen = nil
 }
 
-func (r *recorder) spans(began time.Time) (spans []span) {
+func (r *recorder) spans(began time.Time) (spans []report.Span) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, one := range r.seen {
-		spans = append(spans, span{one.who, one.what, 1, one.from.Sub(began), one.to.Sub(began)})
+		spans = append(spans, report.Span{Who: one.who, What: one.what, Count: 1, From: one.from.Sub(began), To: one.to.Sub(began)})
 	}
 	return spans
 }

@@ -7,21 +7,17 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/bench/measure"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// These rows are about uploads to a registry whose line has 50 MB/s, and about the requests to it.
 const (
-	uploadTime   = "100 MB shared by 4 platforms and 10 MB each, cold, 50 MB/s"
-	uploadBytes  = "100 MB shared by 4 platforms and 10 MB each, cold"
-	warmRequests = "a push of 3 platforms with a shared layer, nothing to rebuild"
-
 	four     = three + ",linux/386"
 	lineRate = 50e6 // bytes per second
 )
 
 // uploads returns the rows about pushes through a line that counts. The base image of the warm builds is behind it, too.
-func (w *world) uploads(ctx context.Context) ([]row, error) {
+func (w *world) uploads(ctx context.Context) ([]measure.Row, error) {
 	line := &faultregistry.Line{Next: w.backend()}
 	slow := &faultregistry.Line{Next: w.backend(), Rate: lineRate}
 	host, err := w.serve(ctx, line)
@@ -56,14 +52,23 @@ func (w *world) uploads(ctx context.Context) ([]row, error) {
 	if err := refill(filepath.Join(warm, "shared"), 2<<20)(); err != nil {
 		return nil, err
 	}
-	push := func(host, platforms, dir string) []contestant {
-		return w.pair(w.ways[0], func(name string) []string {
+	push := func(host, platforms, dir string) []measure.Contestant {
+		return w.ways[0].pair(func(name string) []string {
 			return []string{"--platform", platforms, "-t", host + "/bench/" + name + ":uploads", "--push", dir}
 		})
 	}
-	return []row{
-		{name: uploadTime, unit: millis, runs: 3, before: renew, who: push(slowHost, four, cold), tidy: w.emptied("")},
-		{name: uploadBytes, unit: sent, runs: 1, before: renew, line: slow, who: push(slowHost, four, cold), tidy: w.emptied(cold)},
-		{name: warmRequests, unit: asked, line: line, who: push(host, three, warm)},
+	return []measure.Row{
+		{
+			Name: "100 MB shared by 4 platforms and 10 MB each, cold, 50 MB/s", Unit: measure.Millis, Runs: 3, Want: ofPeer(noSlower),
+			Before: renew, Who: push(slowHost, four, cold), Tidy: w.emptied(""),
+		},
+		{
+			Name: "100 MB shared by 4 platforms and 10 MB each, cold", Unit: measure.Sent, Runs: 1, Want: ofPeer(1.01),
+			Before: renew, Traffic: slow.Traffic, Who: push(slowHost, four, cold), Tidy: w.emptied(cold),
+		},
+		{
+			Name: "a push of 3 platforms with a shared layer, nothing to rebuild", Unit: measure.Requests, Want: ofPeer(1),
+			Traffic: line.Traffic, Who: push(host, three, warm),
+		},
 	}, nil
 }

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
 // These builders are made here and removed at the end.
@@ -22,6 +26,9 @@ const (
 	ourContainer = "docker-multiarch-bench-0"
 	peerBuilder  = "docker-multiarch-bench-peer"
 	sameBuilder  = "docker-multiarch-bench-same"
+
+	// benchLabel is on the images that are loaded, so that they can be removed.
+	benchLabel = "com.docker-multiarch.bench"
 )
 
 // world is the state that all rows share.
@@ -36,7 +43,7 @@ type world struct {
 	ways             []way
 	stores           []way // engines that images are loaded into, by the kind of their store
 	log              io.Writer
-	undo             []func(context.Context)
+	undo             []func(context.Context) // is called at the end, the last one first
 	environ          []string
 }
 
@@ -47,62 +54,6 @@ type way struct {
 	env    []string // of every client
 	remote string   // our buildkitd, in the form of the peer's remote driver
 	bare   []string // our buildkitd, in the bare client's flags
-}
-
-func newWorld(ctx context.Context, plugin string, log io.Writer) (w *world, err error) {
-	w = &world{
-		log: log, plugin: plugin, peer: os.Getenv("MULTIARCH_E2E_BUILDX"), engine: os.Getenv("MULTIARCH_E2E_ENGINE"),
-		registry: os.Getenv("MULTIARCH_E2E_REGISTRY"), base: os.Getenv("MULTIARCH_E2E_BASE"),
-	}
-	defer func() {
-		if err != nil {
-			w.close()
-		}
-	}()
-	if w.peer == "" || w.engine == "" || w.registry == "" || w.base == "" {
-		return w, fmt.Errorf("MULTIARCH_E2E_BUILDX, _ENGINE, _REGISTRY and _BASE are not all set: run e2e/env/up.sh test, and this through e2e/env/with.sh")
-	}
-	if w.plugin, err = filepath.Abs(plugin); err != nil {
-		return w, err
-	}
-	if _, err := os.Stat(w.plugin); err != nil {
-		return w, fmt.Errorf("our binary: %w (run make build)", err)
-	}
-	if w.dir, err = os.MkdirTemp("", "docker-multiarch-bench-"); err != nil {
-		return w, err
-	}
-	w.environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "DOCKER_MULTIARCH_TRUST_IMAGE=" + os.Getenv("DOCKER_MULTIARCH_TRUST_IMAGE")}
-	w.frontend = os.Getenv("MULTIARCH_E2E_FRONTEND")
-	w.bare = filepath.Join(w.dir, "bare")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.bare, "./e2e/bench/bare").CombinedOutput(); err != nil {
-		return w, fmt.Errorf("build the bare client: %w\n%s", err, out)
-	}
-	if err := w.ownRegistry(ctx); err != nil {
-		return w, err
-	}
-	if w.cases, err = scenarios(w.dir, w.base); err != nil {
-		return w, err
-	}
-	return w, w.builders(ctx)
-}
-
-// ownRegistry puts a registry with a copy of the base image in place of the one of the environment, so that nothing of what is pushed stays.
-func (w *world) ownRegistry(ctx context.Context) error {
-	r, err := testenv.NewRegistry()
-	if err != nil {
-		fmt.Fprintf(w.log, "bench: %v: what is pushed stays in %s\n", err, w.registry)
-		return nil
-	}
-	w.undo = append(w.undo, func(context.Context) { r.Stop() })
-	_, path, _ := strings.Cut(w.base, "/")
-	copied := r.Host() + "/" + path
-	cmd := exec.CommandContext(ctx, w.peer, "imagetools", "create", "-t", copied, w.base)
-	cmd.Env = w.environ
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("copy the base image: %w\n%s", err, out)
-	}
-	w.registry, w.base = r.Host(), copied
-	return nil
 }
 
 // daemon starts a BuildKit of this machine that no engine has started.
@@ -121,14 +72,6 @@ func (w *world) daemon(platforms ...string) (*testenv.Daemon, error) {
 		return nil, err
 	}
 	return d, d.Wait()
-}
-
-// both returns ours and the peer, with words that they share.
-func (w *world) both(y way, words func(name string) []string) []contestant {
-	return []contestant{
-		{ours, append([]string{"docker", "multiarch"}, words(ours)...), y.env},
-		{peer, append([]string{"docker", "buildx"}, words(peer)...), y.env},
-	}
 }
 
 // onRemote makes builders of ours and of the peer for a BuildKit at an address.
@@ -155,49 +98,6 @@ func (w *world) emptied(dir string) func() {
 			fmt.Fprintln(w.log, "bench: disk is still taken:", err)
 		}
 	}
-}
-
-// builders makes ours and the peer's, and finds the ways to connect to them.
-func (w *world) builders(ctx context.Context) error {
-	tcp := w.engine // a client that connects by TCP cannot know that it is on the engine's machine
-	if strings.HasPrefix(w.engine, "unix://") {
-		proxy := testenv.Far{To: w.engine}
-		if err := proxy.Start(); err != nil {
-			return err
-		}
-		w.undo = append(w.undo, func(context.Context) { proxy.Close() })
-		tcp = proxy.Address()
-	}
-	direct, err := w.newWay("socket", w.engine)
-	if err != nil {
-		return err
-	}
-	if err := w.makeOurs(ctx, direct); err != nil {
-		return err
-	}
-	pid, err := w.docker(ctx, direct, "inspect", "-f", "{{.State.Pid}}", ourContainer)
-	if err != nil {
-		return err
-	}
-	socket := "/proc/" + strings.TrimSpace(pid) + "/root/run/buildkit/buildkitd.sock"
-	if _, err := os.Stat(socket); err == nil {
-		direct.remote, direct.bare = "unix://"+socket, []string{"-socket", socket}
-		w.ways = append(w.ways, direct)
-	} else {
-		fmt.Fprintf(w.log, "bench: buildkitd's socket is not in this machine's file system (%v): only the way by exec is measured\n", err)
-	}
-	byExec, err := w.newWay("exec", tcp)
-	if err != nil {
-		return err
-	}
-	byExec.remote, byExec.bare = "docker-container://"+ourContainer, []string{"-host", tcp, "-container", ourContainer}
-	w.ways = append(w.ways, byExec)
-	for _, y := range w.ways {
-		if err := w.makePeers(ctx, y); err != nil {
-			return err
-		}
-	}
-	return w.addStores(ctx)
 }
 
 // newWay makes a Docker configuration of its own, since the peer stores in it by which address an engine is reached.
@@ -270,4 +170,22 @@ func (w *world) close() {
 	if w.dir != "" {
 		_ = os.RemoveAll(w.dir)
 	}
+}
+
+// backend passes requests on to the registry.
+func (w *world) backend() http.Handler {
+	return faultregistry.Upstream(&url.URL{Scheme: "http", Host: w.registry})
+}
+
+// serve serves on the loopback interface until the end, and returns host:port.
+func (w *world) serve(ctx context.Context, h http.Handler) (string, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: h}
+	w.undo = append(w.undo, func(context.Context) { _ = server.Close() })
+	go func() { _ = server.Serve(l) }()
+	return l.Addr().String(), nil
 }

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package main
-
-import "os"
-
-// peak is unknown: the bench is made for Linux.
-func peak(*os.ProcessState) int64 { return 0 }
