@@ -37,6 +37,7 @@ func (s *story) relocations(name string) map[string][]relocation {
 // One builder has all emulated builds, and another all builds that may be relocated: on one builder a COPY --from of equal
 // content would use the result of the other kind. One engine is enough: the test compares BuildKit's results.
 func TestCrossCompiledImagesMatchEmulatedOnesBitForBit(t *testing.T) {
+	t.Parallel()
 	off, auto := newStory(t, "MULTIARCH_E2E_CONTAINERD"), newStory(t, "MULTIARCH_E2E_CONTAINERD")
 	off.ownBuilder()
 	auto.ownBuilder()

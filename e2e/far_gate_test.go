@@ -94,6 +94,7 @@ var snapshotters = []struct {
 
 // A build that has changed 150 of 500 MiB, on a node that is not near, costs the connection a listing.
 func TestAFarNodeListsTheFilesThatAreExamined(t *testing.T) {
+	t.Parallel()
 	for _, kind := range snapshotters {
 		t.Run(kind.name, func(t *testing.T) {
 			s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
@@ -134,6 +135,7 @@ func TestAFarNodeListsTheFilesThatAreExamined(t *testing.T) {
 
 // A base image that a node has not needed is not fetched for the examination of what was linked on top of it.
 func TestAFarNodeListsLayersOnABaseImageThatItDoesNotHave(t *testing.T) {
+	t.Parallel()
 	for _, kind := range snapshotters {
 		t.Run(kind.name, func(t *testing.T) {
 			s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
@@ -163,6 +165,7 @@ func TestAFarNodeListsLayersOnABaseImageThatItDoesNotHave(t *testing.T) {
 
 // A node that runs no steps, since its runtime fails, has its layers read.
 func TestAFarNodeThatCannotListHasItsLayersRead(t *testing.T) {
+	t.Parallel()
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
 	runtime := s.folder(files{"buildkit-runc": "#!/bin/sh\necho no steps here >&2\nexit 1\n"})
 	s.check(os.Chmod(filepath.Join(runtime, "buildkit-runc"), 0o755))
@@ -183,6 +186,7 @@ func TestAFarNodeThatCannotListHasItsLayersRead(t *testing.T) {
 
 // The files of base images that decide where a stage compiles are few, and so are the bytes that cross the connection.
 func TestABaseImageOnAFarNodeIsLookedAtThere(t *testing.T) {
+	t.Parallel()
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
 	toolchain := s.golang(golang.Bare) // a plan compiles nothing
 	_, far, w := s.nearAndFar(s.ownNode(func(*testenv.Daemon) {}))
@@ -218,6 +222,7 @@ func verdict(r result) string {
 
 // The way to the node does not matter for what is said of an image.
 func TestAFarNodesImagesAreJudgedAsThoseOfANearOne(t *testing.T) {
+	t.Parallel()
 	for _, kind := range snapshotters {
 		t.Run(kind.name, func(t *testing.T) {
 			s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
