@@ -2,7 +2,7 @@
 //
 // A node is a workload: a Deployment, or a StatefulSet whose pods keep their cache on volumes (package objects). It is made when it is
 // needed, changed while no build runs in it when its configuration has changed, scaled to zero by a stop, and removed with everything that
-// was made for it. Its pods are reached through `kubectl exec` (package kubectl), so nothing of it is open on a network.
+// was made for it. Its pods are reached through the cluster's API (package direct, else `kubectl exec`), so nothing of it is open on a network.
 //
 // Pods are waited for by watches. The reason why they do not get ready is reported as soon as the API knows it.
 package kubernetes

@@ -77,6 +77,7 @@ func newCluster(t *testing.T) *cluster {
 	}
 	t.Cleanup(func() { listener.Close() })
 	t.Setenv("PATH", programs)
+	t.Setenv("KUBECONFIG", filepath.Join(dir, "none"))
 	t.Setenv(socketVariable, filepath.Join(dir, "s"))
 	go func() {
 		for {

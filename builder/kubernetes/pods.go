@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/direct"
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/objects"
 	"github.com/docker-multiarch/docker-multiarch/builder/link"
 )
@@ -27,7 +28,11 @@ const (
 // dial opens a link to the BuildKit of the pod that is named then.
 func (n node) dial(ctx context.Context, name func() string) (*link.Link, error) {
 	return link.Open(ctx, link.Options{Timeout: connectTimeout, Program: true, Dial: func(ctx context.Context) (net.Conn, error) {
-		return n.Dial(ctx, name(), objects.Container, "buildctl", "dial-stdio")
+		pod, command := name(), []string{"buildctl", "dial-stdio"}
+		if c, err := direct.Target(n.Client).Dial(ctx, pod, objects.Container, command...); err == nil || ctx.Err() != nil {
+			return c, err
+		}
+		return n.Dial(ctx, pod, objects.Container, command...)
 	}})
 }
 
