@@ -1,6 +1,6 @@
 // Package direct connects to programs in pods without kubectl, where no login is needed: the kubeconfig holds the credentials, or a pod's
-// service account has them. That saves the start of a process. What it does not know of a kubeconfig is [ErrUnknown]: kubectl reads it, and
-// has the words for what is wrong with it.
+// service account has them. That saves the start of a process. A kubeconfig with anything that it does not know is [ErrUnknown]: kubectl reads
+// it, and has the words for what is wrong with it.
 package direct
 
 import (
@@ -25,7 +25,7 @@ var ErrUnknown = errors.New("only kubectl reads this configuration")
 // Target names a namespace of a cluster as the flags of kubectl do. An empty field is left to the configuration.
 type Target struct{ Kubeconfig, Context, Namespace string }
 
-// kubeconfig is a file of kubectl. What More catches is not known here, such as logins by programs.
+// kubeconfig is a file of kubectl. More has the fields that are not known here, such as logins by programs.
 type kubeconfig struct {
 	Current  string `yaml:"current-context"`
 	Contexts []struct {
