@@ -72,6 +72,9 @@ func TestStepsThatMayDifferOnAnotherCPUStayEmulatedAndAPlanSaysWhy(t *testing.T)
 	t.Parallel()
 	s := newStory(t, "MULTIARCH_E2E_CLASSIC")
 	for _, c := range crossCases(t) {
+		if len(c.stays) == 0 {
+			continue
+		}
 		for _, platform := range c.platforms {
 			var plan struct {
 				Stages []relocation
