@@ -149,6 +149,9 @@ func newAccess(c cluster, u user, namespace, folder string) (a access, err error
 	if a.server, err = url.Parse(c.Server); err != nil || a.server.Scheme != "https" {
 		return a, ErrUnknown
 	}
+	if a.server.Path == "" {
+		a.server.Path = "/" // a request has to begin with it
+	}
 	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: a.server}); proxy != nil || err != nil {
 		return a, ErrUnknown
 	}

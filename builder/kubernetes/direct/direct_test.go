@@ -31,6 +31,7 @@ type api struct {
 	bearer   string
 	login    string   // the name in the client's certificate
 	protocol []string // that the client knows
+	base     string   // of the paths
 }
 
 func newAPI(t *testing.T) *api {
@@ -86,7 +87,7 @@ current-context: other
 clusters: [{name: c, cluster: {server: %q, %s}}]
 users: [{name: u, user: {%s}}, {name: cloud, user: {exec: {command: login}}}]
 contexts: [{name: mine, context: {cluster: c, user: u, namespace: ci}}, {name: other, context: {cluster: c, user: cloud}}]
-`, a.URL+"/base", cluster, user))
+`, a.URL+a.base, cluster, user))
 	return file
 }
 
@@ -99,6 +100,7 @@ func write(t *testing.T, file, text string) {
 
 func TestAProgramInAPodIsReachedWithTheCredentialsOfTheKubeconfig(t *testing.T) {
 	a := newAPI(t)
+	a.base = "/base"
 	ca := "certificate-authority-data: " + base64.StdEncoding.EncodeToString(a.ca())
 	file := a.written(t, ca+", extensions: []", "token: word")
 	c, err := Target{Kubeconfig: file, Context: "mine"}.Dial(t.Context(), "pod", "buildkitd", "buildctl", "dial-stdio")
