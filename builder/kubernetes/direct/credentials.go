@@ -168,7 +168,10 @@ func newAccess(c cluster, u user, namespace, folder string) (a access, err error
 	if a.namespace == "" {
 		a.namespace = "default"
 	}
-	a.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName, InsecureSkipVerify: c.Insecure, NextProtos: []string{"http/1.1"}} //nolint:gosec // the user's choice
+	a.tls = &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: c.ServerName, NextProtos: []string{"http/1.1"},
+		InsecureSkipVerify: c.Insecure, //nolint:gosec // the user's choice
+	}
 	if a.tls.ServerName == "" {
 		a.tls.ServerName = a.server.Hostname()
 	}
