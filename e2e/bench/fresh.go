@@ -25,6 +25,10 @@ func (w *world) fresh(ctx context.Context) ([]measure.Row, error) {
 	if err := fill(filepath.Join(dir, "Dockerfile"), text); err != nil {
 		return nil, err
 	}
+	// This node has no engine beside it that would install them.
+	if _, err := w.docker(ctx, w.ways[0], "multiarch", "emulators", "install", "linux/arm64", "linux/arm/v7"); err != nil {
+		return nil, err
+	}
 	build := func(name string, from ...string) []string {
 		cache := "type=registry,ref=" + w.tag("fresh-cache-"+name)
 		return slices.Concat([]string{
