@@ -56,28 +56,34 @@ func (c composer) pod(files []string) object {
 		"enableServiceLinks":            false,
 		"volumes":                       c.volumes(files),
 	}
-	set := func(key string, value any, given bool) {
-		if given {
-			spec[key] = value
-		}
-	}
+	o.place(spec, o.pullSecrets)
+	setIf(spec, "affinity", o.affinity, o.affinity != nil)
+	setIf(spec, "topologySpreadConstraints", c.spread(), len(o.spread) > 0)
+	setIf(spec, "serviceAccountName", o.serviceAccount, o.serviceAccount != "")
+	setIf(spec, "automountServiceAccountToken", false, o.serviceAccount == "") // a BuildKit that needs no cluster gets no access to it
+	setIf(spec, "hostNetwork", true, o.HostNetwork)
+	setIf(spec, "hostAliases", hostAliases(c.Settings.AddHosts), len(c.Settings.AddHosts) > 0)
+	setIf(spec, "initContainers", []object{c.emulators()}, o.qemu)
+	setIf(spec, "securityContext", object{"fsGroup": rootlessUser}, o.Rootless && o.storage != "")
+	return spec
+}
+
+// place adds the options about the scheduling of any pod to its specification, and the names of the secrets with which its images are pulled.
+func (o Options) place(spec object, pullSecrets []string) {
 	var secrets []object
-	for _, name := range o.pullSecrets {
+	for _, name := range pullSecrets {
 		secrets = append(secrets, object{"name": name})
 	}
-	set("tolerations", o.tolerations, len(o.tolerations) > 0)
-	set("affinity", o.affinity, o.affinity != nil)
-	set("topologySpreadConstraints", c.spread(), len(o.spread) > 0)
-	set("serviceAccountName", o.serviceAccount, o.serviceAccount != "")
-	set("automountServiceAccountToken", false, o.serviceAccount == "") // a BuildKit that needs no cluster gets no access to it
-	set("schedulerName", o.schedulerName, o.schedulerName != "")
-	set("priorityClassName", o.priority, o.priority != "")
-	set("imagePullSecrets", secrets, len(secrets) > 0)
-	set("hostNetwork", true, o.HostNetwork)
-	set("hostAliases", hostAliases(c.Settings.AddHosts), len(c.Settings.AddHosts) > 0)
-	set("initContainers", []object{c.emulators()}, o.qemu)
-	set("securityContext", object{"fsGroup": rootlessUser}, o.Rootless && o.storage != "")
-	return spec
+	setIf(spec, "imagePullSecrets", secrets, len(secrets) > 0)
+	setIf(spec, "tolerations", o.tolerations, len(o.tolerations) > 0)
+	setIf(spec, "schedulerName", o.schedulerName, o.schedulerName != "")
+	setIf(spec, "priorityClassName", o.priority, o.priority != "")
+}
+
+func setIf(o object, key string, value any, given bool) {
+	if given {
+		o[key] = value
+	}
 }
 
 // nodeSelector places the pods on Linux, and on the architecture of the node's platforms if they are of one and no emulators are wanted.
@@ -90,6 +96,9 @@ func (c composer) nodeSelector() map[string]string {
 	return at
 }
 
+// narrower has the architecture that a machine of another one runs natively, too.
+var narrower = map[string]string{"amd64": "386", "arm64": "arm"} //nolint:gochecknoglobals // a constant
+
 // architecture is that of the machines that run all of the node's platforms natively; "" if there is none, or no platform is given.
 func (c composer) architecture() string {
 	var archs []string
@@ -98,7 +107,7 @@ func (c composer) architecture() string {
 			archs = append(archs, p.Architecture)
 		}
 	}
-	for wide, narrow := range map[string]string{"amd64": "386", "arm64": "arm"} { // a machine of the first kind runs the second, too
+	for wide, narrow := range narrower {
 		if slices.Contains(archs, wide) {
 			archs = slices.DeleteFunc(archs, func(a string) bool { return a == narrow })
 		}

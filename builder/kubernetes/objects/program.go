@@ -94,23 +94,12 @@ func (o Options) programPod(p Program) (object, error) {
 		"nodeSelector":                  o.programNodes(p.Platform.OS),
 		"affinity":                      object{"nodeAffinity": nodeAffinity(p)},
 	}
-	set := func(key string, value any, given bool) {
-		if given {
-			spec[key] = value
-		}
-	}
-	var secrets []object
-	for _, name := range o.pullSecrets {
-		secrets = append(secrets, object{"name": name})
-	}
+	secrets := o.pullSecrets
 	if p.Login != nil {
-		secrets = append(secrets, object{"name": p.Name})
+		secrets = append(slices.Clip(secrets), p.Name)
 	}
-	set("imagePullSecrets", secrets, len(secrets) > 0)
-	set("tolerations", o.tolerations, len(o.tolerations) > 0)
-	set("schedulerName", o.schedulerName, o.schedulerName != "")
-	set("priorityClassName", o.priority, o.priority != "")
-	set("hostNetwork", true, p.Network == HostNetwork)
+	o.place(spec, secrets)
+	setIf(spec, "hostNetwork", true, p.Network == HostNetwork)
 	return spec, nil
 }
 
@@ -141,13 +130,13 @@ func nodeAffinity(p Program) object {
 
 // machinesFor returns the architectures of machines that run programs of an architecture natively.
 func machinesFor(arch string) []string {
-	switch arch {
-	case "386":
-		return []string{"386", "amd64"}
-	case "arm":
-		return []string{"arm", "arm64"}
+	machines := []string{arch}
+	for wide, narrow := range narrower {
+		if narrow == arch {
+			machines = append(machines, wide)
+		}
 	}
-	return []string{arch}
+	return machines
 }
 
 func programContainer(p Program) (object, error) {
@@ -161,17 +150,12 @@ func programContainer(p Program) (object, error) {
 		// Without a request, the limit would be one: a test reserves nothing on an engine either.
 		"resources": object{"limits": map[string]string{"memory": memory}, "requests": map[string]string{"memory": "0", "cpu": "0"}},
 	}
-	set := func(key string, value any, given bool) {
-		if given {
-			container[key] = value
-		}
-	}
-	set("command", literal(p.Command), len(p.Command) > 0)
-	set("args", literal(p.Args), len(p.Args) > 0)
-	set("env", programEnv(p.Env), len(p.Env) > 0)
-	set("workingDir", p.Workdir, p.Workdir != "")
-	set("stdin", true, p.Stdin)
-	set("stdinOnce", true, p.Stdin)
+	setIf(container, "command", literal(p.Command), len(p.Command) > 0)
+	setIf(container, "args", literal(p.Args), len(p.Args) > 0)
+	setIf(container, "env", programEnv(p.Env), len(p.Env) > 0)
+	setIf(container, "workingDir", p.Workdir, p.Workdir != "")
+	setIf(container, "stdin", true, p.Stdin)
+	setIf(container, "stdinOnce", true, p.Stdin)
 	return container, nil
 }
 
