@@ -121,8 +121,12 @@ func openTesters(ctx context.Context, req Request, env Env, targets []platform.P
 		}
 	}
 	on := map[*engine.Engine]*imagetest.Tester{}
+	away := sync.OnceValue(func() bool {
+		_, err := env.Engine.Info(ctx)
+		return errors.Is(err, engine.ErrUnreachable) && ctx.Err() == nil
+	})
 	for _, n := range env.Nodes {
-		open, beside, err := n.testsOn(ctx, req, env)
+		open, beside, err := n.testsOn(req, env, away)
 		t := on[beside]
 		if err == nil && t == nil {
 			var end func()
@@ -144,17 +148,16 @@ func openTesters(ctx context.Context, req Request, env Env, targets []platform.P
 // ErrTestsNeedPush means that images are to be tested in a cluster, and are not pushed: a cluster pulls images from registries.
 var ErrTestsNeedPush = errors.New("no engine answers here, so the tests would run in the builder's cluster, which pulls images from a registry")
 
-// testsOn returns what opens the place of the tests of the node's images, and the engine if it is one.
-func (n Node) testsOn(ctx context.Context, req Request, env Env) (imagetest.Opener, *engine.Engine, error) {
-	on := cmp.Or(n.Engine, env.Engine)
-	if n.Engine == nil && n.Cluster != nil {
-		if _, err := on.Info(ctx); errors.Is(err, engine.ErrUnreachable) && ctx.Err() == nil {
-			if !req.Pushes() {
-				return nil, nil, ErrTestsNeedPush
-			}
-			return n.Cluster, nil, nil
+// testsOn returns what opens the place of the tests of the node's images, and the engine if it is one. away reports whether that of env does not
+// answer.
+func (n Node) testsOn(req Request, env Env, away func() bool) (imagetest.Opener, *engine.Engine, error) {
+	if n.Engine == nil && n.Cluster != nil && away() {
+		if !req.Pushes() {
+			return nil, nil, ErrTestsNeedPush
 		}
+		return n.Cluster, nil, nil
 	}
+	on := cmp.Or(n.Engine, env.Engine)
 	return imagetest.Engine{Engine: on, Registry: env.Registry, PullAuth: env.PullAuth}.Open, on, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes"
@@ -18,11 +19,14 @@ import (
 // checkNodes checks each node of a builder that a file defines, all at once.
 func checkNodes(ctx context.Context, w *cli.Env, b builder.Builder) (all []check) {
 	checks := make([][]check, len(b.Nodes))
+	engine := sync.OnceValue(func() bool {
+		_, err := w.Engine().Info(ctx)
+		return err == nil
+	})
 	nodes := builder.Inspect(ctx, w.Drivers, b.Nodes, builder.Whole, nil, func(i int, n builder.Inspected) {
 		checks[i] = checkNode(n)
 		if n.Endpoint.Driver == kubernetes.DriverName {
-			_, err := w.Engine().Info(ctx)
-			checks[i] = append(checks[i], checkCluster(kubernetes.Examine(ctx, n.Endpoint), err == nil)...)
+			checks[i] = append(checks[i], checkCluster(kubernetes.Examine(ctx, n.Endpoint), engine())...)
 			return
 		}
 		if n.Err != nil || len(n.Details) == 0 {
