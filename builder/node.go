@@ -25,10 +25,11 @@ type Node struct {
 	// OnHost reports whether the node is on the network of its machine. HostChosen reports whether its user
 	// has asked for that explicitly, for this build or for the builder, and not only to reach a registry.
 	OnHost, HostChosen bool
-	LocalImages        bool     // the engine's images are BuildKit's as well: a build may be from them
-	Near               bool     // what it sends does not cross a network: it is reached by a socket of this machine, or runs on this very kernel
-	Caches             []string // the types of build caches that this build of BuildKit has; nil: all
-	Warnings           []string // for the user, at each build
+	RoundTrip          time.Duration // to BuildKit and back, at most; 0: unknown
+	LocalImages        bool          // the engine's images are BuildKit's as well: a build may be from them
+	Near               bool          // what it sends does not cross a network: it is reached by a socket of this machine, or runs on this very kernel
+	Caches             []string      // the types of build caches that this build of BuildKit has; nil: all
+	Warnings           []string      // for the user, at each build
 
 	// More are other BuildKits of the endpoint that a build may use as well, such as the pods of one workload. Their names differ.
 	More []*Node
@@ -126,7 +127,7 @@ func (n *Node) probe(ctx context.Context, ps ...platform.Platform) (emulation.St
 	if n.Shell != nil {
 		return emulation.Probe(ctx, n.Shell, ps...)
 	}
-	return probe.Solve(ctx, n.Client, n.Platforms, ps...)
+	return probe.Solve(ctx, n.Client.ControlClient(), n.Platforms, ps...)
 }
 
 // ErrOutOfMemory means that a BuildKit was killed because its memory did not suffice.

@@ -11,12 +11,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moby/buildkit/client"
+	controlapi "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/buildkit/client/llb"
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/identity"
 	"github.com/moby/buildkit/solver/pb"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
@@ -38,14 +39,14 @@ const (
 	notStarted, timedOut = 126, 124
 )
 
-// Solver is the part of a BuildKit client that builds.
+// Solver is the part of BuildKit's API that solves definitions.
 type Solver interface {
-	Build(ctx context.Context, opt client.SolveOpt, product string, fn gateway.BuildFunc, status chan *client.SolveStatus) (*client.SolveResponse, error)
+	Solve(context.Context, *controlapi.SolveRequest, ...grpc.CallOption) (*controlapi.SolveResponse, error)
 }
 
-// Solve finds out how BuildKit runs programs for the platforms, all if none is given: one step per
-// architecture, all at once, none taken from the cache. native are the platforms of BuildKit's worker,
-// its own first.
+// Solve finds out how BuildKit runs programs for the platforms, all if none is given: one solve of one step
+// per architecture, all at once, none taken from the cache. They have no session and no frontend, so that all
+// of it is one round trip. native are the platforms of BuildKit's worker, its own first.
 //
 // Solve cannot distinguish a handler of the kernel from BuildKit's own emulator: both are Emulated.
 func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...platform.Platform) (emulation.Status, error) {
@@ -54,29 +55,14 @@ func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...pl
 	}
 	archs := emulation.ArchsOf(only...)
 	outcomes := make([]emulation.Outcome, len(archs))
-	all := func(ctx context.Context, gw gateway.Client) error {
-		g, gctx := errgroup.WithContext(ctx)
-		for i, a := range archs {
-			g.Go(func() (err error) {
-				outcomes[i], err = try(gctx, gw, a)
-				return err
-			})
-		}
-		return g.Wait()
+	g, gctx := errgroup.WithContext(ctx)
+	for i, a := range archs {
+		g.Go(func() (err error) {
+			outcomes[i], err = try(gctx, s, a)
+			return err
+		})
 	}
-	// Until BuildKit has ended the solve, too, it takes a round trip from which nothing is learned.
-	ended := make(chan error, 2)
-	go func() {
-		_, err := s.Build(ctx, client.SolveOpt{Internal: true}, "docker-multiarch", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-			err := all(ctx, gw)
-			if err == nil {
-				ended <- nil
-			}
-			return gateway.NewResult(), err
-		}, nil)
-		ended <- err
-	}()
-	if err := <-ended; err != nil {
+	if err := g.Wait(); err != nil {
 		return emulation.Status{}, fmt.Errorf("probe what BuildKit runs: %w", err)
 	}
 	if slices.ContainsFunc(outcomes, func(o emulation.Outcome) bool { return o.Arch == native[0].Architecture && o.ExitStatus == timedOut }) {
@@ -93,7 +79,7 @@ func step(a emulation.Arch) llb.State {
 }
 
 // try runs one probe program. A program that does not run is not an error; an unknown outcome is one.
-func try(ctx context.Context, gw gateway.Client, a emulation.Arch) (emulation.Outcome, error) {
+func try(ctx context.Context, s Solver, a emulation.Arch) (emulation.Outcome, error) {
 	o := emulation.Outcome{Arch: a.Name}
 	def, err := step(a).Marshal(ctx)
 	if err != nil {
@@ -101,7 +87,7 @@ func try(ctx context.Context, gw gateway.Client, a emulation.Arch) (emulation.Ou
 	}
 	tctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err = gw.Solve(tctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true})
+	_, err = s.Solve(tctx, &controlapi.SolveRequest{Ref: identity.NewID(), Definition: def.ToPB(), Internal: true})
 	switch exit, failed := errors.AsType[*gatewaypb.ExitError](err); {
 	case err == nil:
 		return o, nil

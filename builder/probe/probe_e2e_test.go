@@ -71,7 +71,7 @@ func probeAll(t *testing.T, c *client.Client) (emulation.Status, []platform.Plat
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := Solve(ctx, c, workers[0].Platforms)
+	st, err := Solve(ctx, c.ControlClient(), workers[0].Platforms)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/moby/buildkit/client"
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	controlapi "github.com/moby/buildkit/api/services/control"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/pb"
+	"google.golang.org/grpc"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -19,19 +19,13 @@ import (
 
 // machine is a BuildKit whose machine runs the probe programs of some architectures.
 type machine struct {
-	gateway.Client
 	runs map[string]error // by architecture: why its program fails
 }
 
-func (m machine) Build(ctx context.Context, opt client.SolveOpt, _ string, fn gateway.BuildFunc, _ chan *client.SolveStatus) (*client.SolveResponse, error) {
-	if !opt.Internal || len(opt.Exports) > 0 {
+func (m machine) Solve(ctx context.Context, req *controlapi.SolveRequest, _ ...grpc.CallOption) (*controlapi.SolveResponse, error) {
+	if !req.Internal || req.Ref == "" || len(req.Exporters) > 0 {
 		return nil, errors.New("a probe is no build of the user's")
 	}
-	_, err := fn(ctx, m)
-	return &client.SolveResponse{}, err
-}
-
-func (m machine) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.Result, error) {
 	arch, err := probed(req.Definition)
 	if err != nil {
 		return nil, err
@@ -42,7 +36,7 @@ func (m machine) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.
 	} else if err != nil {
 		return nil, err
 	}
-	return gateway.NewResult(), ctx.Err()
+	return &controlapi.SolveResponse{}, ctx.Err()
 }
 
 var errHangs = errors.New("its emulator never ends")
