@@ -55,7 +55,7 @@ func (k *reconciler) described(n *Node) *builder.Node {
 	gateway := func(ctx context.Context) (string, error) { return k.eng.HostGateway(ctx, beside.Helper(ctx)) }
 	return &builder.Node{
 		Endpoint: k.spec.Endpoint, ID: n.Worker + " " + n.Network, Version: n.Version, Platforms: n.Platforms, CPUs: n.NCPU,
-		OnHost: n.Network == hostNetwork, HostChosen: n.HostChosen, Near: n.near(), Warnings: n.Warnings, Client: n.Client(),
+		OnHost: n.Network == hostNetwork, HostChosen: n.HostChosen, Near: n.near(), RoundTrip: n.link.RoundTrip, Warnings: n.Warnings, Client: n.Client(),
 		Abilities: builder.Abilities{
 			Shell: n, Engine: beside, Gateway: gateway, Disk: n, Lost: n.lost, Return: n.link,
 		},

@@ -132,7 +132,7 @@ func (d Driver) connect(ctx context.Context, eng *engine.Engine, e builder.Endpo
 	}
 	return &builder.Node{
 		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, CPUs: info.NCPU, OnHost: true, HostChosen: chosen,
-		Near: eng.Near(), LocalImages: true, Caches: []string{"gha", "inline", "local", "registry"}, // builder-next/controller.go of moby
+		Near: eng.Near(), RoundTrip: l.RoundTrip, LocalImages: true, Caches: []string{"gha", "inline", "local", "registry"}, // builder-next/controller.go of moby
 		Client: l.Client,
 		Abilities: builder.Abilities{
 			Engine: &builder.Engine{Images: trust.Images{Engine: eng, Trusted: want.Trusted, Auth: want.Auth}},

@@ -85,7 +85,7 @@ func (n node) connectPod(ctx context.Context, p pod, i int, want builder.Spec) (
 	}
 	return &builder.Node{
 		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: p.Spec.HostNetwork,
-		HostChosen: n.opt.HostNetwork, Client: l.Client, Disconnect: l.Close,
+		HostChosen: n.opt.HostNetwork, RoundTrip: l.RoundTrip, Client: l.Client, Disconnect: l.Close,
 		Abilities: builder.Abilities{Return: c, Lost: c.lost},
 	}, nil
 }

@@ -17,9 +17,10 @@ type line struct {
 	err       error // the last failure to connect or to read
 	ended     error // why the network counts as gone
 	open      map[*conn]bool
-	connected bool   // at least once; by a program: something has arrived
-	received  uint64 // how often data has arrived
-	first     []byte // what BuildKit, or what is there instead, said first
+	connected bool      // at least once; by a program: something has arrived
+	received  uint64    // how often data has arrived
+	first     []byte    // what BuildKit, or what is there instead, said first
+	heard     time.Time // when that arrived
 }
 
 // firstBytes is enough to know what answers, and to quote it.
@@ -71,6 +72,13 @@ func (l *line) sign() (received uint64, connected bool) {
 	return l.received, len(l.open) > 0
 }
 
+// sinceHeard returns the time since something first arrived.
+func (l *line) sinceHeard() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.heard)
+}
+
 // end closes all connections for good. Their calls, and later ones, fail with the reason.
 func (l *line) end(reason error) {
 	l.mu.Lock()
@@ -106,6 +114,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if n > 0 {
 		c.line.received++
 		c.line.connected = true
+		if c.line.heard.IsZero() {
+			c.line.heard = time.Now()
+		}
 		if missing := firstBytes - len(c.line.first); missing > 0 {
 			c.line.first = append(c.line.first, p[:min(n, missing)]...)
 		}

@@ -49,6 +49,9 @@ type Options struct {
 type Link struct {
 	Client  *bkclient.Client
 	Workers []*bkclient.WorkerInfo // at least one
+	// RoundTrip is at most how long it takes to BuildKit and back. It was measured with the first request, without what precedes it: the
+	// start of a program that connects, and its login.
+	RoundTrip time.Duration
 
 	line  *line
 	trips *trips
@@ -87,6 +90,7 @@ func Open(ctx context.Context, opt Options) (*Link, error) {
 	if l.Workers, err = l.Client.ListWorkers(bounded); err == nil && len(l.Workers) == 0 {
 		err = errors.New("BuildKit has no worker")
 	}
+	l.RoundTrip = l.line.sinceHeard()
 	if err != nil {
 		err = l.line.failure(err, opt.Timeout) // before the end of the connection is one more
 		_ = l.Client.Close()

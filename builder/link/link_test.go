@@ -273,6 +273,27 @@ func TestWorkersAreAskedForOnce(t *testing.T) {
 	}
 }
 
+func TestARoundTripIsMeasuredWithoutTheTimeToConnect(t *testing.T) {
+	t.Parallel()
+	dial := dialer("unix", serve(t, oneWorker()))
+	var connected time.Time
+	l, err := Open(t.Context(), Options{Dial: func(ctx context.Context) (net.Conn, error) {
+		c, err := dial(ctx)
+		connected = time.Now()
+		return c, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := time.Since(connected)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if l.RoundTrip <= 0 || l.RoundTrip >= whole {
+		t.Errorf("%s of the %s since it is connected", l.RoundTrip, whole)
+	}
+}
+
 func TestNobodyWaitsForTheEndOfASessionThatIsLeft(t *testing.T) {
 	t.Parallel()
 	l := opened(t, dialer("unix", serve(t, oneWorker())), patient)

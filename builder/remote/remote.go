@@ -90,7 +90,7 @@ func connect(ctx context.Context, e builder.Endpoint, want builder.Spec) (*build
 	}
 	n := &builder.Node{
 		Endpoint: e, ID: l.Workers[0].ID, Version: l.Version(), Platforms: l.Workers[0].Platforms, OnHost: true, HostChosen: chosen, Client: l.Client,
-		Near: address.IsSocket(e.Address), Disconnect: l.Close,
+		Near: address.IsSocket(e.Address), RoundTrip: l.RoundTrip, Disconnect: l.Close,
 	}
 	n.Return = l
 	n.Lost = func(ctx context.Context) error { return fmt.Errorf("%s: %w", shown(e.Address), l.Why(ctx)) }

@@ -52,6 +52,8 @@ type Node struct {
 	LocalImages bool
 	// Near reports whether what the node sends does not cross a network. The layers of images are read from such a node, and listed on others.
 	Near bool
+	// RoundTrip is how long it takes to the node and back, at most; 0: unknown.
+	RoundTrip time.Duration
 	// Caches are the types of build caches that the node's BuildKit has; nil: all.
 	Caches []string
 	// Blobs reads the node's own store: the layers of images that were exported to this machine. The caller compares a blob with its
@@ -89,6 +91,12 @@ func (n Node) lister() *onnode.Node {
 	}
 	return &onnode.Node{Builder: n.Solver, Platform: n.Native()}
 }
+
+// shortTrip is the longest time to a node and back with which two calls more take less time than BuildKit's record.
+const shortTrip = 20 * time.Millisecond
+
+// tellsExports reports whether the node is asked to tell that a solve has exported, before its record is written.
+func (n Node) tellsExports() bool { return n.Near || n.RoundTrip > 0 && n.RoundTrip < shortTrip }
 
 // Returner is the connection to a node, as [builder.Returner] has it.
 type Returner interface {

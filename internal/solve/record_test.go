@@ -40,22 +40,29 @@ func (w *harness) untilTagged(ctx context.Context) error {
 }
 
 func TestABuildDoesNotWaitForItsRecord(t *testing.T) {
-	w := newHarness(t, copiesOnly)
-	w.record(func(ctx context.Context) error {
-		<-ctx.Done() // the client has left
-		return context.Cause(ctx)
-	})
-	w.mustRun()
-	if len(w.progress.notes) > 0 {
-		t.Errorf("noted: %q", w.progress.notes)
+	for name, change := range map[string]func(*harness){
+		"a near node":                func(*harness) {},
+		"one behind a quick network": func(w *harness) { w.env.Nodes[0].Near, w.env.Nodes[0].RoundTrip = false, shortTrip-1 },
+	} {
+		w := newHarness(t, copiesOnly)
+		change(w)
+		w.record(func(ctx context.Context) error {
+			<-ctx.Done() // the client has left
+			return context.Cause(ctx)
+		})
+		w.mustRun()
+		if len(w.progress.notes) > 0 {
+			t.Errorf("%s: noted: %q", name, w.progress.notes)
+		}
+		leftNothing(t)
 	}
-	leftNothing(t)
 }
 
 func TestTheAnswerOfABuildKitThatDoesNotTellOfExportsIsAwaited(t *testing.T) {
 	for name, change := range map[string]func(*harness){
-		"an older one": func(w *harness) { w.Untold = true },
-		"a far one":    func(w *harness) { w.env.Nodes[0].Near = false },
+		"an older one":     func(w *harness) { w.Untold = true },
+		"a far one":        func(w *harness) { w.env.Nodes[0].Near, w.env.Nodes[0].RoundTrip = false, shortTrip },
+		"one not measured": func(w *harness) { w.env.Nodes[0].Near = false },
 	} {
 		w := newHarness(t, copiesOnly)
 		change(w)

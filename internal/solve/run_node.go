@@ -242,10 +242,9 @@ func (r *nodeRun) watched(
 	return resp, err
 }
 
-// runSolve is the function of this name for a solve on the node. A far node is not asked to tell that a solve has exported: that takes more
-// time than it saves.
+// runSolve is the function of this name for a solve on the node.
 func (r *nodeRun) runSolve(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) (*client.SolveResponse, error) {
-	if opt.Internal || !r.node.Near {
+	if opt.Internal || !r.node.tellsExports() {
 		return runSolve(ctx, r.node.Solver, opt, fn, see)
 	}
 	return runRecorded(ctx, r.life, r.node.Solver, opt, fn, see)
