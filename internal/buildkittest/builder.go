@@ -236,7 +236,11 @@ func (b *Builder) Build(
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.life, cancel)() //nolint:contextcheck // of the builder
-	resp, err := b.build(ctx, opt, fn, status)
+	var resp *client.SolveResponse
+	var err error
+	if b.life.Err() == nil {
+		resp, err = b.build(ctx, opt, fn, status)
+	}
 	if b.life.Err() != nil {
 		return nil, grpcstatus.Error(codes.Unavailable, "error reading from server: EOF")
 	}

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"testing/fstest"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
 	fstypes "github.com/tonistiigi/fsutil/types"
 )
 
@@ -28,12 +30,36 @@ func (r *reference) files(ctx context.Context) (fs.FS, error) {
 			err = r.Evaluate(ctx)
 		}
 	}
-	if files != nil {
-		r.builder.mu.Lock()
-		r.builder.looked = append(r.builder.looked, last.Name)
-		r.builder.mu.Unlock()
+	if files == nil {
+		return r.inputFiles(), err
 	}
+	r.builder.mu.Lock()
+	defer r.builder.mu.Unlock()
+	r.builder.looked = append(r.builder.looked, last.Name)
 	return files, err
+}
+
+// inputFiles returns the files that a frontend was given as inputs; nil if the definition is of something else.
+func (r *reference) inputFiles() fs.FS {
+	var files fstest.MapFS
+	for _, dt := range r.def.Def {
+		var op pb.Op
+		if op.UnmarshalVT(dt) != nil || op.GetSource() != nil || op.GetExec() != nil {
+			return nil
+		}
+		for _, action := range op.GetFile().GetActions() {
+			if made := action.GetMkfile(); made != nil {
+				if files == nil {
+					files = fstest.MapFS{}
+				}
+				files[within(made.Path)] = &fstest.MapFile{Data: made.Data}
+			}
+		}
+	}
+	if files == nil {
+		return nil
+	}
+	return files
 }
 
 // BuildKit's errors arrive over its connection as text.

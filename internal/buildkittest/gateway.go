@@ -30,7 +30,8 @@ import (
 // bridge is the gateway of one solve; a frontend that it runs has another one, with its own attributes.
 type bridge struct {
 	*job
-	opts map[string]string
+	opts   map[string]string
+	inputs map[string]*pb.Definition
 }
 
 // Solve implements gateway.Client: a frontend runs, a definition becomes a reference and is not evaluated.
@@ -50,7 +51,7 @@ func (b *bridge) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.
 	if err := b.read(ctx, req.FrontendOpt["platform"]); err != nil {
 		return nil, err
 	}
-	return dockerfile(ctx, &bridge{job: b.job, opts: maps.Clone(req.FrontendOpt)})
+	return dockerfile(ctx, &bridge{job: b.job, opts: maps.Clone(req.FrontendOpt), inputs: req.FrontendInputs})
 }
 
 // read calls the hook for each platform that a frontend is to read for, at the same time, as the frontend does.
@@ -165,7 +166,17 @@ func (b *bridge) BuildOpts() gateway.BuildOpts {
 }
 
 // Inputs implements gateway.Client.
-func (b *bridge) Inputs(context.Context) (map[string]llb.State, error) { return nil, nil }
+func (b *bridge) Inputs(context.Context) (map[string]llb.State, error) {
+	states := map[string]llb.State{}
+	for name, def := range b.inputs {
+		op, err := llb.NewDefinitionOp(def)
+		if err != nil {
+			return nil, err
+		}
+		states[name] = llb.NewState(op)
+	}
+	return states, nil
+}
 
 // NewContainer implements gateway.Client.
 func (b *bridge) NewContainer(context.Context, gateway.NewContainerRequest) (gateway.Container, error) {

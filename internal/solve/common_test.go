@@ -67,7 +67,7 @@ func TestACommonReadingIsThatOfEachPlatform(t *testing.T) {
 	w.source(source.Options{Context: "https://example.com/app.git#main"}) // no session is needed to read it
 	w.Files["git://example.com/app.git#main"] = "FROM --platform=$BUILDPLATFORM golang AS build\nARG TARGETARCH\nRUN echo $TARGETARCH\n" +
 		"FROM alpine\nCOPY --from=build /x /\nCOPY --link hello /\nRUN echo hello\nLABEL a=b\n"
-	j := job{nodeRun: &nodeRun{task: task{req: w.req, env: w.env, targets: w.req.Platforms}, node: w.env.Nodes[0], fleet: &fleet{}}}
+	j := job{nodeRun: &nodeRun{task: task{req: w.req, env: w.env, targets: w.req.Platforms}, node: w.env.Nodes[0], fleet: &fleet{}, ahead: &sync.Once{}}}
 	buildkittest.Call(t, w.Builder, func(ctx context.Context, gw gateway.Client) {
 		together := j.readAll(ctx, gw, w.req.Platforms)
 		for _, j.target = range w.req.Platforms {

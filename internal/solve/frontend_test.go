@@ -3,12 +3,15 @@ package solve
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -85,6 +88,44 @@ func TestTheImageOfAFrontendIsLeftToBuildKit(t *testing.T) {
 		w.mustRun()
 		if got := frontends(w.Builder); len(got) != 1 || got[tt.want] == 0 {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// An image says in a label what its frontend can do; BuildKit refuses inputs for one that does not.
+func TestAFrontendIsGivenTheDockerfileIfItTakesInputs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text   string
+		label  string
+		change func(*harness)
+		given  bool
+	}{
+		"BuildKit's own":           {given: true},
+		"an image":                 {text: "# syntax=example.com/frontend:1\n"},
+		"an image that takes them": {text: "# syntax=example.com/frontend:1\n", label: "a,moby.buildkit.frontend.inputs", given: true},
+		"an image that is replaced": {"# syntax=example.com/frontend:1\n", "moby.buildkit.frontend.inputs", func(w *harness) {
+			w.req.Source.Attrs["context:example.com/frontend:1"] = "docker-image://example.com/another"
+		}, false},
+		"one in an attested build": {change: func(w *harness) { w.req.Attests = map[string]string{"provenance": "mode=max"} }},
+		"one for a remote context": {change: func(w *harness) {
+			w.source(source.Options{Context: "https://example.com/app.git#main"})
+			w.Files["git://example.com/app.git#main"] = "FROM scratch\nCOPY hello /\n"
+		}},
+	} {
+		w := newHarness(t, tt.text+"FROM scratch\nCOPY hello /\n")
+		w.Contents = func(string, platform.Platform) (ocispecs.ImageConfig, fs.FS) {
+			return ocispecs.ImageConfig{Labels: map[string]string{"moby.buildkit.frontend.caps": tt.label}}, nil
+		}
+		if tt.change != nil {
+			tt.change(w)
+		}
+		w.mustRun()
+		for _, s := range w.Solves() {
+			for _, r := range s.Requests {
+				if given := r.FrontendInputs["dockerfile"] != nil; given != tt.given {
+					t.Errorf("%s: given %t", name, given)
+				}
+			}
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package solve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -116,25 +118,30 @@ func (j job) syntax(attrs map[string]string) (image, cmdline string, byArgument 
 	return image, cmdline, false
 }
 
-// runFrontend runs the frontend of the job's Dockerfile with these attributes, which it completes. An image of a frontend is pinned, except where
-// a named context replaces it, and in attested builds, whose provenance names the image as the Dockerfile does.
+// runFrontend runs the frontend of the job's Dockerfile with these attributes. An image of a frontend is pinned, except where a named context
+// replaces it, and in attested builds, whose provenance names the image as the Dockerfile does.
 func (j job) runFrontend(ctx context.Context, gw gateway.Client, attrs map[string]string) (*gateway.Result, error) {
 	image, cmdline, byArgument := j.syntax(attrs)
-	pinned := ""
-	if image != "" && len(j.fleet.req.Attests) == 0 && !j.req.Source.Replaces(image) {
-		pinned = j.fleet.frontends.Pin(image, func(image string) (string, digest.Digest, error) {
-			name, dgst, _, err := gw.ResolveImageConfig(ctx, image, sourceresolver.Opt{LogName: baseimage.QuietVertex})
-			return name, dgst, err
+	attested, pinned := len(j.fleet.req.Attests) > 0, pins.Frontend{}
+	if image != "" && !attested && !j.req.Source.Replaces(image) {
+		pinned = j.fleet.frontends.Pin(image, func(image string) (pins.Resolved, error) {
+			name, dgst, config, err := gw.ResolveImageConfig(ctx, image, sourceresolver.Opt{LogName: baseimage.QuietVertex})
+			return pins.Resolved{Name: name, Digest: dgst, Config: config}, err
 		})
 	}
-	if pinned == "" && !byArgument { // BuildKit finds the image itself
-		return j.node.solved(ctx, gw, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: attrs})
+	req := gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: attrs}
+	if !attested && (image == "" || pinned.TakesInputs) { // provenance names the context's files
+		req.FrontendInputs, req.FrontendOpt = j.req.Source.Inputs(ctx, j.target, attrs)
 	}
-	attrs["source"], attrs["cmdline"] = image, cmdline
-	if pinned != "" {
-		attrs["source"] = pinned
+	if req.FrontendInputs == nil {
+		defer j.readAhead(ctx, gw)()
 	}
-	res, err := j.node.solved(ctx, gw, gateway.SolveRequest{Frontend: "gateway.v0", FrontendOpt: attrs})
+	if pinned.Image == "" && !byArgument { // BuildKit finds the image itself
+		return j.node.solved(ctx, gw, req)
+	}
+	req.Frontend, req.FrontendOpt = "gateway.v0", maps.Clone(req.FrontendOpt)
+	req.FrontendOpt["source"], req.FrontendOpt["cmdline"] = cmp.Or(pinned.Image, image), cmdline
+	res, err := j.node.solved(ctx, gw, req)
 	if err != nil && !byArgument && len(errdefs.Sources(err)) == 0 {
 		err = fmt.Errorf("# syntax=%s: %w", cmdline, err)
 	}
@@ -174,7 +181,7 @@ func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.
 		j.passWarnings(warnings)
 		j.env.Progress.Status(j.target, nil)
 	}()
-	return j.watched(ctx, to, opt, j.reading(fn), func(msg *client.SolveStatus) {
+	return j.watched(ctx, to, opt, fn, func(msg *client.SolveStatus) {
 		own.remove(msg)
 		for i, part := range others.take(msg) {
 			j.env.Progress.Status(j.targets[i], part)

@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"bytes"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,11 +52,12 @@ func TestEachPlatformIsBuiltFromItsOwnDockerfileInOneIndex(t *testing.T) {
 	if index, _ := w.index("app:v1"); len(index.Manifests) != 3 {
 		t.Errorf("the index has %d children", len(index.Manifests))
 	}
-	want := [][2]string{{"Dockerfile-amd64", ""}, {"Dockerfile.arm", ""}, {"Dockerfile", "_dockerfile2"}}
+	want := [][2]string{{"Dockerfile-amd64", "COPY a"}, {"Dockerfile.arm", "COPY b"}, {"Dockerfile", "echo arm64"}}
 	for i, s := range w.Solves() {
-		attrs := w.Readings(s.Platform)[0].FrontendOpt
-		if got := [2]string{attrs["filename"], attrs["dockerfilekey"]}; got != want[i] {
-			t.Errorf("%s: got %v, want %v", platform.Format(s.Platform), got, want[i])
+		read := w.Readings(s.Platform)[0]
+		text := string(bytes.Join(read.FrontendInputs["dockerfile"].Def, nil))
+		if got := read.FrontendOpt["filename"]; got != want[i][0] || !strings.Contains(text, want[i][1]) {
+			t.Errorf("%s: got %v with %q, want %v", platform.Format(s.Platform), got, text, want[i])
 		}
 	}
 	if dirs := w.req.Source.Dirs; dirs["dockerfile"] != dir || dirs["_dockerfile2"] != elsewhere || len(dirs) != 3 {

@@ -201,15 +201,15 @@ func (r *nodeRun) install(ctx context.Context, its plan.Plan) error {
 	return err
 }
 
-// reading is fn for a solve that reads the Dockerfile. The first one of the node lets it read other files of the context meanwhile.
-func (r *nodeRun) reading(fn gateway.BuildFunc) gateway.BuildFunc {
-	return func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		var ahead sync.WaitGroup
-		defer ahead.Wait()
-		ctx, end := context.WithCancel(ctx)
-		defer end()
-		r.ahead.Do(func() { ahead.Go(func() { r.req.Source.Ahead(ctx, gw, r.session) }) })
-		return fn(ctx, gw)
+// readAhead lets the node read the context's ignore file, once, while a frontend without inputs reads the Dockerfile. The caller calls end when
+// the frontend has answered.
+func (r *nodeRun) readAhead(ctx context.Context, gw gateway.Client) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	r.ahead.Do(func() { reading.Go(func() { r.req.Source.Ahead(ctx, gw, r.session) }) })
+	return func() {
+		cancel()
+		reading.Wait()
 	}
 }
 

@@ -18,15 +18,15 @@ type Dockerfile struct {
 	// Text is the content of a local Dockerfile.
 	Text string
 
-	dir     string // the local directory
-	ignores bool   // there is an ignore file for this Dockerfile alone
-	forced  bool   // the frontend must be told that it is not in the context
+	dir    string // the local directory
+	ignore []byte // the ignore file for this Dockerfile alone; nil if there is none
+	forced bool   // the frontend must be told that it is not in the context
 }
 
 // localDockerfiles returns the contents of the Dockerfiles of all platforms; nil for one that is not local.
 func (s Source) localDockerfiles() [][]byte {
 	all := slices.Collect(maps.Values(s.Own))
-	if s.Dockerfile != (Dockerfile{}) || len(all) == 0 {
+	if s.Dockerfile.Shown != "" || len(all) == 0 {
 		all = append(all, s.Dockerfile)
 	}
 	contents := make([][]byte, len(all))

@@ -143,7 +143,7 @@ func (s *opener) copied(shown, name string, text, ignore []byte) (Dockerfile, er
 	if err != nil {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be saved to a temporary file: %w", shown, err)
 	}
-	return Dockerfile{Name: name, Shown: shown, dir: filepath.Dir(file), Text: string(text), ignores: ignore != nil, forced: true}, nil
+	return Dockerfile{Name: name, Shown: shown, dir: filepath.Dir(file), Text: string(text), ignore: ignore, forced: true}, nil
 }
 
 // readsStdin reports whether a Dockerfile is read from standard input.

@@ -29,7 +29,7 @@ func (s *opener) chosenDockerfile(name string) (Dockerfile, error) {
 		return Dockerfile{}, &DockerfileError{shown, err}
 	}
 	ignore, err := ignoreFile(s.ContextDir, name+ignoreSuffix)
-	return Dockerfile{Name: name, Shown: shown, dir: s.ContextDir, Text: string(text), ignores: ignore != nil}, err
+	return Dockerfile{Name: name, Shown: shown, dir: s.ContextDir, Text: string(text), ignore: ignore}, err
 }
 
 // namedDockerfile returns a file that the user names. BuildKit is served its folder, provided that everything is in there: a link that
@@ -57,7 +57,7 @@ func (s *opener) namedDockerfile(ctx context.Context, name string) (Dockerfile, 
 	}
 	text, err := ReadInContext(dir, base, maxDockerfile)
 	if _, out := ReadInContext(dir, base+ignoreSuffix, maxIgnoreFile); err == nil && (out == nil || ignore == nil) {
-		return Dockerfile{Name: base, Shown: name, dir: dir, Text: string(text), ignores: ignore != nil}, nil
+		return Dockerfile{Name: base, Shown: name, dir: dir, Text: string(text), ignore: ignore}, nil
 	}
 	if text, err = readFile(name, maxDockerfile); err != nil {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q %w", name, err)
@@ -102,17 +102,17 @@ func (s *opener) inContext(dir string) (string, bool) {
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
-// contextIgnore checks the context's own ignore file, if a Dockerfile uses it. BuildKit ignores one that it cannot read, so that excluded
+// contextIgnore reads the context's own ignore file, if a Dockerfile uses it. BuildKit ignores one that it cannot read, so that excluded
 // files would be in the image.
-func (s *opener) contextIgnore() error {
-	used := s.Dockerfile != (Dockerfile{}) && !s.Dockerfile.ignores
+func (s *opener) contextIgnore() (err error) {
+	used := s.Dockerfile.Shown != "" && s.Dockerfile.ignore == nil
 	for _, d := range s.Own {
-		used = used || !d.ignores
+		used = used || d.ignore == nil
 	}
 	if !used {
 		return nil
 	}
-	_, err := ignoreFile(s.ContextDir, ignoreName)
+	s.ignore, err = ignoreFile(s.ContextDir, ignoreName)
 	return err
 }
 

@@ -34,6 +34,8 @@ type Source struct {
 	// Dockerfile is the common one. Own are those of single platforms, by the platform's text (platform.Format).
 	Dockerfile Dockerfile
 	Own        map[string]Dockerfile
+
+	ignore []byte // the context's own ignore file; nil if it has none, or if no Dockerfile uses it
 }
 
 func newSource() Source {
