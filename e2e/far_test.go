@@ -78,10 +78,10 @@ func TestAFarNodeIsAskedFewQuestionsOneAfterTheOther(t *testing.T) {
 	inspect := []string{"multiarch", "builder", "inspect", s.builder}
 	s.mustRun(call{args: build})
 	s.asks(far, calls,
-		asked{words: inspect, trips: 5, calls: 18, before: func() { s.check(os.RemoveAll(filepath.Join(s.home, ".cache", "docker-multiarch", "probes"))) }}, // with a probe
-		asked{words: build, trips: 14, calls: 39},
-		asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", askedPlatforms, dir}, trips: 10, calls: 34},
-		asked{words: inspect, trips: 5, calls: 3},
+		asked{words: inspect, trips: 4, calls: 14, before: func() { s.check(os.RemoveAll(filepath.Join(s.home, ".cache", "docker-multiarch", "probes"))) }}, // with a probe
+		asked{words: build, trips: 11, calls: 34},
+		asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", askedPlatforms, dir}, trips: 7, calls: 29},
+		asked{words: inspect, trips: 4, calls: 3},
 	)
 	before := far.Opened()
 	s.docker("multiarch", "doctor", "--builder", s.builder) // its status is about more than the node
@@ -97,9 +97,9 @@ func TestAFarEngineIsAskedFewQuestionsOneAfterTheOther(t *testing.T) {
 		build := s.buildArgs("--platform", twoPlatforms, "--load", "-t", s.engineName(), dir)
 		s.mustRun(call{args: build})
 		s.asks(far, calls,
-			asked{words: build, trips: 36, calls: 20},
-			asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", twoPlatforms, dir}, trips: 18, calls: 12},
-			asked{words: []string{"multiarch", "builder", "inspect", s.builder}, trips: 24, calls: 17},
+			asked{words: build, trips: 30, calls: 18},
+			asked{words: []string{"multiarch", "plan", "--builder", s.builder, "--platform", twoPlatforms, dir}, trips: 12, calls: 11},
+			asked{words: []string{"multiarch", "builder", "inspect", s.builder}, trips: 22, calls: 16},
 		)
 	})
 }
