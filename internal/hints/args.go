@@ -61,14 +61,31 @@ func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool
 // argUse reports platform arguments that are declared and not used, or used and not declared.
 func argUse(d *file) []diag.Diagnostic {
 	var all []diag.Diagnostic
-	needed := d.needed()
+	needed, inherited := d.needed(), d.inherited()
 	for i := range d.Stages {
 		if needed[i] {
 			all = append(all, d.undeclared(i)...)
+		}
+		if needed[i] && !inherited[i] {
 			all = append(all, d.unused(i)...)
 		}
 	}
 	return all
+}
+
+// inherited returns the stages that others are based on, which inherit their arguments.
+func (d *file) inherited() map[int]bool {
+	last := map[string]int{} // by name
+	for i, s := range d.Stages {
+		last[strings.ToLower(s.Name)] = i
+	}
+	found := map[int]bool{}
+	for _, s := range d.Stages {
+		if i, ok := last[strings.ToLower(s.BaseName)]; ok && s.BaseName != "" {
+			found[i] = true
+		}
+	}
+	return found
 }
 
 // declares returns the platform arguments that an instruction declares and the variables that it sets.
@@ -147,14 +164,8 @@ func (d *file) emptyArg(name string, line int) diag.Diagnostic {
 var direct = regexp.MustCompile(
 	`^(?:(?:go|cargo|npm|apk|apt-get|apt|mkdir|cp|mv|rm|ln|chmod|chown|echo|cd|set|adduser|addgroup|gcc|cc)\b[^;&|$\x60]*(?:&&|;|$)\s*)+$`)
 
-// unused reports arguments that nothing after the declaration names, if no later program could read its environment.
+// unused reports arguments of a stage that nothing after the declaration names, if no later program could read its environment.
 func (d *file) unused(i int) []diag.Diagnostic {
-	if slices.ContainsFunc(d.Stages, func(s instructions.Stage) bool { // a stage that is based on it inherits the argument
-		k, ok := instructions.HasStage(d.Stages, s.BaseName)
-		return ok && k == i
-	}) {
-		return nil
-	}
 	var all []diag.Diagnostic
 	commands := d.Stages[i].Commands
 	for n, c := range commands {
