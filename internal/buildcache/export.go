@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,6 +16,7 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
@@ -129,20 +131,28 @@ func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Mad
 // manifestKey is the key of the exported manifest's descriptor (BuildKit's cache/remotecache/export.go).
 const manifestKey = "cache.manifest"
 
-// joined returns one result of several platforms, as the frontend makes it for a request with several.
+// joined returns one result of several platforms, as the frontend makes it for a request with several. The export evaluates it.
 func joined(ctx context.Context, gw gateway.Client, made []Made) (*gateway.Result, error) {
+	made = slices.DeleteFunc(slices.Clone(made), func(m Made) bool { return m.Definition == nil }) // FROM scratch without steps
+	refs := make([]gateway.Reference, len(made))
+	requests, asking := errgroup.WithContext(ctx)
+	for i, m := range made {
+		requests.Go(func() error {
+			part, err := gw.Solve(asking, gateway.SolveRequest{Definition: m.Definition.ToPB()})
+			if err == nil {
+				refs[i], err = part.SingleRef()
+			}
+			return err
+		})
+	}
+	if err := requests.Wait(); err != nil {
+		return nil, err
+	}
 	res := gateway.NewResult()
 	var all exptypes.Platforms
-	for _, m := range made {
-		if m.Definition == nil {
-			continue // FROM scratch without steps
-		}
-		ref, err := evaluated(ctx, gw, gateway.SolveRequest{Definition: m.Definition.ToPB()})
-		if err != nil {
-			return nil, err
-		}
+	for i, m := range made {
 		id := platform.Format(m.Platform)
-		res.AddRef(id, ref)
+		res.AddRef(id, refs[i])
 		all.Platforms = append(all.Platforms, exptypes.Platform{ID: id, Platform: m.Platform})
 	}
 	if len(all.Platforms) == 0 {
