@@ -18,6 +18,9 @@ const (
 	rare        = "linux/s390x"
 	rareHandler = "qemu-s390x"
 	rareProgram = "/usr/bin/qemu-s390x-static"
+	// The magic and mask that the program itself would use for a handler.
+	rareMagic = `\x7fELF\x02\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x16`
+	rareMask  = `\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff`
 )
 
 // kernelHandlers returns all handlers of this machine's kernel: their text by name.
@@ -68,12 +71,10 @@ func (s *story) unregister(name string) {
 	s.check(os.WriteFile(filepath.Join(binfmt, name), []byte("-1"), 0))
 }
 
-// register makes a handler for the rare platform, with the magic and mask that the program itself would use.
+// register makes a handler for the rare platform.
 func (s *story) register(interpreter, flags string) {
 	s.Helper()
-	const magic = `\x7fELF\x02\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x16`
-	const mask = `\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff`
-	s.check(os.WriteFile(binfmt+"/register", []byte(":"+rareHandler+":M::"+magic+":"+mask+":"+interpreter+":"+flags), 0))
+	s.check(os.WriteFile(binfmt+"/register", []byte(":"+rareHandler+":M::"+rareMagic+":"+rareMask+":"+interpreter+":"+flags), 0))
 	s.Cleanup(func() {
 		if _, there := s.kernelHandlers()[rareHandler]; there {
 			s.unregister(rareHandler)
