@@ -11,6 +11,8 @@ import (
 type Driver struct {
 	// Engine returns the engine at an endpoint's address.
 	Engine func(address string) (*engine.Engine, error)
+	// Memory returns a folder of the user's cache; nil, or "", remembers nothing.
+	Memory func() string
 }
 
 var (
@@ -36,13 +38,20 @@ func (d Driver) Check(e builder.Endpoint) error {
 // EngineOf implements [builder.OnEngine].
 func (d Driver) EngineOf(e builder.Endpoint) (*engine.Engine, error) { return d.Engine(e.Address) }
 
+func (d Driver) probes() (p probes) {
+	if d.Memory != nil {
+		p.dir = d.Memory()
+	}
+	return p
+}
+
 // Connect implements [builder.Driver]. The package comment says what it does.
 func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
 	eng, err := d.Engine(e.Address)
 	if err != nil {
 		return nil, err
 	}
-	k, n, err := ensure(ctx, eng, Spec{Endpoint: e, Spec: want}, report)
+	k, n, err := ensure(ctx, eng, Spec{Endpoint: e, Spec: want, Probes: d.probes()}, report)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -79,6 +80,41 @@ func onThisKernel(id string, pid int) bool {
 	}
 	_ = dir.Close()
 	return true
+}
+
+// handlersOf returns a text that changes whenever the kernel's handlers for the container's processes do; "" if that is not known, as when they
+// are not those for processes of this machine: from Linux 6.7 on, each user namespace may have a list of its own.
+func handlersOf(id string, pid int) string {
+	const list = "/proc/sys/fs/binfmt_misc"
+	own, err := os.Stat("/proc/self/ns/user")
+	if err != nil {
+		return ""
+	}
+	its, err := os.Stat(fmt.Sprintf("/proc/%d/ns/user", pid))
+	if err != nil || !os.SameFile(own, its) || !onThisKernel(id, pid) {
+		return ""
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	entries, err := os.ReadDir(list)
+	if err != nil || len(entries) == 0 {
+		return ""
+	}
+	text := id + "\n" + string(boot)
+	for _, e := range entries {
+		if e.Name() == "register" { // cannot be read
+			continue
+		}
+		info, err := e.Info()
+		content, unread := os.ReadFile(filepath.Join(list, e.Name()))
+		if err != nil || unread != nil {
+			return ""
+		}
+		text += fmt.Sprintf("%s %d %v\n%s", e.Name(), info.Sys().(*syscall.Stat_t).Ino, info.ModTime(), content) // another one when it is registered again
+	}
+	return text
 }
 
 // diskLocal reads the disk that holds the state of the container.

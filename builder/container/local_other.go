@@ -24,4 +24,6 @@ func diskLocal(string, int) (builder.Disk, error) {
 
 func onThisKernel(string, int) bool { return false }
 
+func handlersOf(string, int) string { return "" }
+
 func lockedLocally(string, int) bool { return false }

@@ -42,7 +42,7 @@ func (d PeerDriver) connect(ctx context.Context, e builder.Endpoint, want builde
 	if err != nil {
 		return nil, err
 	}
-	k := newReconciler(eng, Spec{Endpoint: e, Spec: want}.withDefaults(), report)
+	k := newReconciler(eng, Spec{Endpoint: e, Spec: want, Probes: d.probes()}.withDefaults(), report)
 	k.kind.asIs, k.kind.keeps = true, true
 	n, err := k.ensure(ctx)
 	if errors.Is(err, errNone) {

@@ -19,6 +19,8 @@ type Spec struct {
 
 	// ExecOnly forbids the shortcut to BuildKit's socket (see [Node.Client]).
 	ExecOnly bool
+	// Probes are remembered.
+	Probes probes
 }
 
 func (s Spec) withDefaults() Spec {

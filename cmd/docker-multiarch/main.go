@@ -62,9 +62,10 @@ func about() metadata.Metadata {
 
 // drivers returns the drivers of builders by name.
 func drivers(w *cli.Env) map[string]builder.Driver {
+	onEngines := container.Driver{Engine: w.EngineAt, Memory: func() string { return w.Cached("handlers") }}
 	return map[string]builder.Driver{
-		container.DriverName:     container.Driver{Engine: w.EngineAt},
-		container.PeerDriverName: container.PeerDriver{Driver: container.Driver{Engine: w.EngineAt}},
+		container.DriverName:     onEngines,
+		container.PeerDriverName: container.PeerDriver{Driver: onEngines},
 		dockerengine.DriverName:  dockerengine.Driver{Engine: w.EngineAt},
 		kubernetes.DriverName:    kubernetes.Driver{Memory: func() string { return w.Cached("pods") }},
 		remote.DriverName:        remote.Driver{},

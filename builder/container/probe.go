@@ -1,0 +1,64 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// probes remembers what the kernel of this machine ran with its handlers. The kernel keeps the file of an emulator open from the time at
+// which the handler is registered, so that with the same handlers it runs the same programs. Only a success is remembered.
+type probes struct{ dir string } // "" remembers nothing
+
+// probe finds out how the container's kernel runs programs of the platforms. The container is not asked if it is known: the engine takes some
+// 50 ms to start a command there.
+func (p probes) probe(ctx context.Context, t target, ps ...platform.Platform) (emulation.Status, error) {
+	if p.dir == "" || !t.local {
+		return emulation.Probe(ctx, Shell{t.eng, t.id}, ps...)
+	}
+	handlers := handlersOf(t.id, t.pid)
+	if status, ok := p.recall(handlers, ps); ok {
+		return status, nil
+	}
+	status, err := emulation.Probe(ctx, Shell{t.eng, t.id}, ps...)
+	if err == nil && handlers == handlersOf(t.id, t.pid) {
+		p.put(handlers, ps, status)
+	}
+	return status, err
+}
+
+func (p probes) folder() cachedir.Folder {
+	return cachedir.Folder{Dir: p.dir, Suffix: ".json", Max: 256 << 10, MaxFile: 32 << 10}
+}
+
+func name(handlers string, ps []platform.Platform) string {
+	for _, a := range emulation.ArchsOf(ps...) {
+		handlers += "\n" + a.Name
+	}
+	return digest.FromString(handlers).Encoded()
+}
+
+func (p probes) recall(handlers string, ps []platform.Platform) (status emulation.Status, ok bool) {
+	if handlers == "" || json.Unmarshal(p.folder().Get(name(handlers, ps)), &status) != nil {
+		return status, false
+	}
+	return status, runsAll(status, ps)
+}
+
+func (p probes) put(handlers string, ps []platform.Platform, status emulation.Status) {
+	if handlers == "" || status.HandlersUnknown != "" || !runsAll(status, ps) {
+		return
+	}
+	if data, err := json.Marshal(status); err == nil {
+		p.folder().Put(name(handlers, ps), data)
+	}
+}
+
+func runsAll(status emulation.Status, ps []platform.Platform) bool {
+	return len(status.Below(emulation.Emulated, ps...)) == 0
+}
