@@ -46,7 +46,8 @@ type Solver interface {
 
 // Solve finds out how BuildKit runs programs for the platforms, all if none is given: one solve of one step
 // per architecture, all at once, none taken from the cache. They have no session and no frontend, so that all
-// of it is one round trip. native are the platforms of BuildKit's worker, its own first.
+// of it is one round trip. native are the platforms of BuildKit's worker, its own first: BuildKit's own
+// program runs, so that of its architecture is tried only if another one does not end.
 //
 // Solve cannot distinguish a handler of the kernel from BuildKit's own emulator: both are Emulated.
 func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...platform.Platform) (emulation.Status, error) {
@@ -57,19 +58,38 @@ func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...pl
 	outcomes := make([]emulation.Outcome, len(archs))
 	g, gctx := errgroup.WithContext(ctx)
 	for i, a := range archs {
-		g.Go(func() (err error) {
-			outcomes[i], err = try(gctx, s, a)
-			return err
-		})
+		outcomes[i].Arch = a.Name
+		if a.Name != native[0].Architecture {
+			g.Go(func() (err error) {
+				outcomes[i], err = try(gctx, s, a)
+				return err
+			})
+		}
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	if err == nil && slices.ContainsFunc(outcomes, hasTimedOut) {
+		err = tryOwn(ctx, s, native[0])
+	}
+	if err != nil {
 		return emulation.Status{}, fmt.Errorf("probe what BuildKit runs: %w", err)
-	}
-	if slices.ContainsFunc(outcomes, func(o emulation.Outcome) bool { return o.Arch == native[0].Architecture && o.ExitStatus == timedOut }) {
-		return emulation.Status{}, fmt.Errorf("probe what BuildKit runs: a program of its own platform does not end within %s: the node is too busy to tell", timeout)
 	}
 	return emulation.Conclude(native[0], noShell, outcomes...), nil
 }
+
+// tryOwn returns an error if the program of BuildKit's own platform does not end either.
+func tryOwn(ctx context.Context, s Solver, own platform.Platform) error {
+	for _, a := range emulation.ArchsOf(own) {
+		switch outcome, err := try(ctx, s, a); {
+		case err != nil:
+			return err
+		case hasTimedOut(outcome):
+			return fmt.Errorf("a program of its own platform does not end within %s: the node is too busy to tell", timeout)
+		}
+	}
+	return nil
+}
+
+func hasTimedOut(o emulation.Outcome) bool { return o.ExitStatus == timedOut }
 
 // step runs the probe program of an architecture in an otherwise empty root.
 func step(a emulation.Arch) llb.State {

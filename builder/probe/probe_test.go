@@ -82,7 +82,7 @@ func TestTheInspectedCommandIsTheExecutedOne(t *testing.T) {
 	t.Parallel()
 	exit := &gatewaypb.ExitError{ExitCode: 1, Err: errors.New("exit code: 1")}
 	m := machine{runs: map[string]error{
-		"riscv64": exit, "s390x": errors.New("failed to start: exec format error"), "mips64": exit, "mips64le": exit, "loong64": exit, "ppc64le": exit,
+		"amd64": errors.New("its own program is not tried"), "riscv64": exit, "s390x": errors.New("failed to start: exec format error"), "mips64": exit, "mips64le": exit, "loong64": exit, "ppc64le": exit,
 	}}
 	st, err := Solve(t.Context(), m, []platform.Platform{amd64, {OS: "linux", Architecture: "386"}})
 	if err != nil {
