@@ -22,12 +22,11 @@ import (
 // looked up in the caches of their own solves, which do not find it again by all of its keys (solver/cachemanager.go, getIDFromDeps). So
 // this solve imports, once, and is the first to hold every step.
 type holding struct {
-	begin  sync.Once
-	policy *spb.Policy // the policy of the first steps; set when begun
-	asks   chan ask
-	over   chan struct{} // closed when nothing need be held any more
-	ended  chan struct{} // closed when the solve has ended, for any reason
-	err    error         // the error of the solve, once it has ended
+	begin sync.Once
+	asks  chan ask
+	over  chan struct{} // closed when nothing need be held any more
+	ended chan struct{} // closed when the solve has ended, for any reason
+	err   error         // the error of the solve, once it has ended
 
 	mu     sync.Mutex
 	loaded map[digest.Digest]bool // the steps that BuildKit holds for this solve
@@ -94,7 +93,7 @@ func (h *holding) close() {
 // run runs the solve.
 func (h *holding) run(ctx context.Context, n Node, from *imports) {
 	defer close(h.ended)
-	opt, err := n.Options(h.policy)
+	opt, err := n.Options(nil)
 	if err != nil {
 		h.err = err
 		return
@@ -127,12 +126,19 @@ func (h *holding) serve(ctx context.Context, gw gateway.Client, from *imports) (
 	var asked sync.WaitGroup
 	defer asked.Wait()
 	defer stop()
+	if len(from.entries) > 0 {
+		asked.Go(func() { from.begin(ctx, gw) })
+	}
 	for {
 		select {
 		case a := <-h.asks:
 			asked.Go(func() {
 				defer close(a.evaluated)
-				_, _ = evaluated(ctx, gw, from.request(a.Definition.ToPB())) // an error also occurs in the platform's own solve
+				req := from.request(a.Definition.ToPB())
+				if a.Policy != nil {
+					req.SourcePolicies = []*spb.Policy{a.Policy}
+				}
+				_, _ = evaluated(ctx, gw, req) // an error also occurs in the platform's own solve
 			})
 		case <-h.over:
 			return gateway.NewResult(), nil

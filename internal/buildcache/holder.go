@@ -48,6 +48,9 @@ func OpenHolder(ctx context.Context, n Node, c Cache, ps []platform.Platform, wa
 			h.running.Go(func() { s.run(ctx, h.node, h.imports) })
 		}
 	})
+	if len(from.entries) > 0 {
+		h.begin(h.now)
+	}
 	return h
 }
 
@@ -66,12 +69,11 @@ func (h *Holder) hold(ctx context.Context, by *holding, s Steps) error {
 	if s.Definition == nil {
 		return nil
 	}
-	by.begin.Do(func() {
-		by.policy = s.Policy
-		h.started <- by
-	})
+	h.begin(by)
 	return by.hold(ctx, s)
 }
+
+func (h *Holder) begin(by *holding) { by.begin.Do(func() { h.started <- by }) }
 
 // Drop marks that a platform has failed: its steps need not be held any more.
 func (h *Holder) Drop(index int) {

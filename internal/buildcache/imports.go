@@ -1,6 +1,7 @@
 package buildcache
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/ociindex"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
@@ -86,6 +88,15 @@ func (m *imports) request(def *pb.Definition) gateway.SolveRequest {
 		req.CacheImports = append(req.CacheImports, gateway.CacheOptionsEntry{Type: e.Type, Attrs: e.Attrs})
 	}
 	return req
+}
+
+// begin lets BuildKit read the imported caches while the Dockerfile is read: it reads them when it looks for the first step in them, and once
+// for a solve.
+func (m *imports) begin(ctx context.Context, gw gateway.Client) {
+	def, err := llb.Scratch().File(llb.Mkfile("/nothing", 0o400, nil)).Marshal(ctx)
+	if err == nil {
+		_, _ = evaluated(ctx, gw, m.request(def.ToPB())) // an import that fails is a warning
+	}
 }
 
 // warnFailed warns of the imports that failed. The build goes on without them.
