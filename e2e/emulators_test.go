@@ -60,7 +60,12 @@ func TestABuildInstallsTheEmulatorsThatItNeeds(t *testing.T) {
 
 func TestABuildThatMayNotInstallEmulatorsFailsWithAHintAndSendsNothing(t *testing.T) {
 	onEachEngineAlone(t, func(s *story) {
+		s.emulatesArm()
+		ran := s.dockerfile("FROM $BASE", "RUN uname -m")
+		both := []string{"--emulators", "never", "--platform", "linux/amd64,linux/arm64", "--push", "-t", s.repo(), ran}
+		s.mustBuild(both...)
 		s.withoutHandlers()
+		s.refused(s.build(both...), 1, "linux/arm64", "docker multiarch emulators install linux/arm64") // what ran once is not taken for granted
 		repo := s.repo()
 		dir := s.folder(files{"Dockerfile": s.onBase("FROM $BASE", "COPY big /", "RUN uname -m"), "big": noise(4 << 20)})
 		host, sent := s.countingEngine()

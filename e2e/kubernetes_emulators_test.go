@@ -39,7 +39,7 @@ func TestAPodInstallsEmulatorsBeforeItBuilds(t *testing.T) {
 	s.mustPods("--node", "any", "--driver-opt", "qemu.install=true,qemu.image="+image+",qemu.limits.memory=64Mi,limits.memory=1Gi")
 	repo := s.repo()
 	s.mustBuild(append(words, repo, program)...)
-	s.equal("the machine that the steps see", s.fileOf(repo, "latest", rare, "machine"), "s390x\n")
+	s.equal("the machine that the steps see", s.fileOf(repo, "latest", rare, "machine"), "s390x")
 	s.equal("the limit of the init container", s.kubectl("get", "pods", "-o", "jsonpath={.items[*].spec.initContainers[*].resources.limits.memory}"), "64Mi")
 	s.mustDocker("multiarch", "builder", "rm", s.builder)
 	s.equal("what is left in the cluster", s.ours(), "")

@@ -107,12 +107,13 @@ func handlersOf(id string, pid int) string {
 		if e.Name() == "register" { // cannot be read
 			continue
 		}
-		info, err := e.Info()
-		content, unread := os.ReadFile(filepath.Join(list, e.Name()))
-		if err != nil || unread != nil {
+		var entry syscall.Stat_t
+		file := filepath.Join(list, e.Name())
+		content, err := os.ReadFile(file)
+		if err != nil || syscall.Stat(file, &entry) != nil {
 			return ""
 		}
-		text += fmt.Sprintf("%s %d %v\n%s", e.Name(), info.Sys().(*syscall.Stat_t).Ino, info.ModTime(), content) // another one when it is registered again
+		text += fmt.Sprintf("%s %d %v\n%s", e.Name(), entry.Ino, entry.Mtim, content) // the number is another one when it is registered again
 	}
 	return text
 }

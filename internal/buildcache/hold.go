@@ -138,7 +138,7 @@ func (h *holding) serve(ctx context.Context, gw gateway.Client, from *imports) (
 				if a.Policy != nil {
 					req.SourcePolicies = []*spb.Policy{a.Policy}
 				}
-				_, _ = evaluated(ctx, gw, req) // an error also occurs in the platform's own solve
+				evaluate(ctx, gw, req) // an error also occurs in the platform's own solve
 			})
 		case <-h.over:
 			return gateway.NewResult(), nil

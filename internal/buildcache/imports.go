@@ -95,7 +95,7 @@ func (m *imports) request(def *pb.Definition) gateway.SolveRequest {
 func (m *imports) begin(ctx context.Context, gw gateway.Client) {
 	def, err := llb.Scratch().File(llb.Mkfile("/nothing", 0o400, nil)).Marshal(ctx)
 	if err == nil {
-		_, _ = evaluated(ctx, gw, m.request(def.ToPB())) // an import that fails is a warning
+		evaluate(ctx, gw, m.request(def.ToPB())) // an import that fails is a warning
 	}
 }
 

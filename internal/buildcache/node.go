@@ -21,15 +21,13 @@ type Node struct {
 	Note diag.Notes
 }
 
-// evaluated returns the result of a request after its steps have run. The reference is nil if there is nothing to run.
-func evaluated(ctx context.Context, gw gateway.Client, req gateway.SolveRequest) (gateway.Reference, error) {
+// evaluate runs the steps of a request. An error is not returned: what uses the steps reports it.
+func evaluate(ctx context.Context, gw gateway.Client, req gateway.SolveRequest) {
 	res, err := gw.Solve(ctx, req)
 	if err != nil {
-		return nil, err
+		return
 	}
-	ref, err := res.SingleRef()
-	if err != nil || ref == nil {
-		return nil, err
+	if ref, err := res.SingleRef(); err == nil && ref != nil {
+		_ = ref.Evaluate(ctx)
 	}
-	return ref, ref.Evaluate(ctx)
 }

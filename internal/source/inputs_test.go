@@ -120,8 +120,8 @@ func TestAFrontendReadsTheDockerfileAndItsIgnoreFileFromInputs(t *testing.T) {
 		"its own ignore file":   {map[string]string{"Dockerfile": text, ".dockerignore": "a", "Dockerfile.dockerignore": "b"}, Options{}, text, []string{"b"}},
 		"its own that is empty": {map[string]string{"Dockerfile": text, ".dockerignore": "a", "Dockerfile.dockerignore": ""}, Options{}, text, nil},
 		"of one platform": {
-			map[string]string{"Dockerfile": text, ".dockerignore": "a", "arm/Dockerfile": own, "arm/Dockerfile.dockerignore": "b"},
-			Options{Own: map[string]string{"linux/arm64": "arm/Dockerfile"}}, own, []string{"b"},
+			files: map[string]string{"Dockerfile": text, ".dockerignore": "a", "arm/Dockerfile": own, "arm/Dockerfile.dockerignore": "b"},
+			opt:   Options{Own: map[string]string{"linux/arm64": "arm/Dockerfile"}}, text: own, ignored: []string{"b"},
 		},
 		"standard input": {map[string]string{".dockerignore": "a"}, Options{Dockerfile: "-", Stdin: strings.NewReader(own)}, own, []string{"a"}},
 	} {
