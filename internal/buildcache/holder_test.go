@@ -21,6 +21,7 @@ type solves struct {
 	gateway.Client
 	begun, open, asked atomic.Int32
 	fails              error
+	requests           chan gateway.SolveRequest // gets them; nil: they are not kept
 }
 
 func (s *solves) node() Node {
@@ -37,8 +38,11 @@ func (s *solves) node() Node {
 	}
 }
 
-func (s *solves) Solve(context.Context, gateway.SolveRequest) (*gateway.Result, error) {
+func (s *solves) Solve(_ context.Context, req gateway.SolveRequest) (*gateway.Result, error) {
 	s.asked.Add(1)
+	if s.requests != nil {
+		s.requests <- req
+	}
 	return gateway.NewResult(), nil
 }
 
@@ -72,6 +76,30 @@ func TestOneSolveHoldsAllUntilItIsRenewedOrClosed(t *testing.T) {
 	s.want(t, "renewed without what was dropped", 2, 1, 3)
 	h.Close()
 	s.want(t, "closed", 2, 0, 3)
+}
+
+func TestCachesAreImportedBeforeAnythingIsHeld(t *testing.T) {
+	s := &solves{requests: make(chan gateway.SolveRequest)}
+	from := Entry{Type: "registry", Attrs: map[string]string{"ref": "example.com/cache"}}
+	h := OpenHolder(t.Context(), s.node(), Cache{From: []Entry{from}}, twoPlatforms, false)
+	imports := func(req gateway.SolveRequest) bool {
+		return len(req.CacheImports) == 1 && req.CacheImports[0].Attrs["ref"] == "example.com/cache"
+	}
+	if first := <-s.requests; !imports(first) {
+		t.Errorf("the first request is %+v", first)
+	}
+	steps := someSteps()
+	steps.Policy = &spb.Policy{}
+	held := make(chan error)
+	go func() { held <- h.Hold(t.Context(), 0, steps) }()
+	if next := <-s.requests; !imports(next) || len(next.SourcePolicies) != 1 || next.SourcePolicies[0] != steps.Policy {
+		t.Errorf("the steps are requested as %+v", next)
+	}
+	if err := <-held; err != nil {
+		t.Error(err)
+	}
+	h.Close()
+	s.want(t, "closed", 1, 0, 2)
 }
 
 func TestAHolderThatHeldNothingEndsWithoutASolve(t *testing.T) {
