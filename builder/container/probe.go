@@ -36,7 +36,8 @@ func (p probes) folder() cachedir.Folder {
 	return cachedir.Folder{Dir: p.dir, Suffix: ".json", Max: 256 << 10, MaxFile: 32 << 10}
 }
 
-func name(handlers string, ps []platform.Platform) string {
+// probeName is the name of the probe of some platforms.
+func probeName(handlers string, ps []platform.Platform) string {
 	for _, a := range emulation.ArchsOf(ps...) {
 		handlers += "\n" + a.Name
 	}
@@ -44,7 +45,7 @@ func name(handlers string, ps []platform.Platform) string {
 }
 
 func (p probes) recall(handlers string, ps []platform.Platform) (status emulation.Status, ok bool) {
-	if handlers == "" || json.Unmarshal(p.folder().Get(name(handlers, ps)), &status) != nil {
+	if handlers == "" || json.Unmarshal(p.folder().Get(probeName(handlers, ps)), &status) != nil {
 		return status, false
 	}
 	return status, runsAll(status, ps)
@@ -55,7 +56,7 @@ func (p probes) put(handlers string, ps []platform.Platform, status emulation.St
 		return
 	}
 	if data, err := json.Marshal(status); err == nil {
-		p.folder().Put(name(handlers, ps), data)
+		p.folder().Put(probeName(handlers, ps), data)
 	}
 }
 

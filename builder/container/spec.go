@@ -19,7 +19,7 @@ type Spec struct {
 
 	// ExecOnly forbids the shortcut to BuildKit's socket (see [Node.Client]).
 	ExecOnly bool
-	// Probes are remembered.
+	// Probes remembers how the kernel runs programs; the zero value remembers nothing.
 	Probes probes
 }
 
