@@ -51,7 +51,7 @@ func (w *Walks) listing(node *sharedDirs, name string, filter fsutil.FilterOpt) 
 	l := w.listings[key]
 	if l == nil || l.nodes[node] || !l.fresh() {
 		filter.Map = node.mapped
-		l = &listing{nodes: map[*sharedDirs]bool{}, ctx: w.ctx, filtered: sync.OnceValues(func() (fsutil.FS, error) {
+		l = &listing{nodes: map[*sharedDirs]bool{}, once: w.nodes == 1, ctx: w.ctx, filtered: sync.OnceValues(func() (fsutil.FS, error) {
 			return fsutil.NewFilterFS(node.dirs[name], &filter)
 		})}
 		w.listings[key] = l
@@ -67,10 +67,12 @@ type listing struct {
 	nodes    map[*sharedDirs]bool // those that have requested it; guarded by Walks
 	ctx      context.Context      //nolint:containedctx // see Walks
 	filtered func() (fsutil.FS, error)
+	once     bool // only one node reads it, once, so that what was read is not kept
 
 	mu      sync.Mutex
 	next    func() (*fstypes.Stat, bool) // nil until the first reader
 	entries []byte                       // encoded, each after its length, so that they take little memory
+	dropped int                          // bytes of entries that are not kept
 	ended   time.Time                    // zero while the walk is not at its end
 	err     error                        // why it ended before
 }
@@ -88,16 +90,16 @@ func (l *listing) at(offset int) (stat *fstypes.Stat, following int, err error) 
 	if l.next == nil {
 		l.begin()
 	}
-	if offset == len(l.entries) && l.ended.IsZero() {
+	if offset == l.dropped+len(l.entries) && l.ended.IsZero() {
 		l.read()
 	}
-	if offset == len(l.entries) {
+	if offset == l.dropped+len(l.entries) {
 		return nil, 0, l.err
 	}
-	length, n := binary.Uvarint(l.entries[offset:])
-	offset, following = offset+n, offset+n+int(length) //nolint:gosec // it was the length of a slice
+	length, n := binary.Uvarint(l.entries[offset-l.dropped:])
+	begin, end := offset-l.dropped+n, offset-l.dropped+n+int(length) //nolint:gosec // it was the length of a slice
 	stat = &fstypes.Stat{}
-	return stat, following, stat.UnmarshalVT(l.entries[offset:following])
+	return stat, l.dropped + end, stat.UnmarshalVT(l.entries[begin:end])
 }
 
 // read reads the next entry.
@@ -111,6 +113,9 @@ func (l *listing) read() {
 	if err != nil {
 		l.ended, l.err = time.Now(), err
 		return
+	}
+	if l.once {
+		l.dropped, l.entries = l.dropped+len(l.entries), l.entries[:0]
 	}
 	l.entries = append(binary.AppendUvarint(l.entries, uint64(len(encoded))), encoded...)
 }
