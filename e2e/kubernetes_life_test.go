@@ -69,6 +69,7 @@ func TestTenBuildsAtOnceSpreadOverThePodsAndSurviveTheLossOfOne(t *testing.T) {
 	}
 	pods := strings.Fields(s.kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.name}"))
 	s.kubectl("delete", "pod", pods[0], "--grace-period=1", "--wait=false") // its builds are in the middle of a step
+	s.eventually("the pod is gone", func() bool { return s.tryKubectl("", "get", "pod", pods[0]).code != 0 })
 	close(g.open)
 	on, lost := map[string]int{}, 0
 	for i, p := range processes {
