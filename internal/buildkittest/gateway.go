@@ -185,6 +185,11 @@ func (b *bridge) NewContainer(context.Context, gateway.NewContainerRequest) (gat
 
 // Warn implements gateway.Client.
 func (b *bridge) Warn(_ context.Context, d digest.Digest, text string, _ gateway.WarnOpts) error {
+	b.warning.RLock()
+	defer b.warning.RUnlock()
+	if b.ended {
+		return errors.New("the solve has ended")
+	}
 	b.status <- &client.SolveStatus{Warnings: []*client.VertexWarning{{Vertex: d, Short: []byte(text)}}}
 	return nil
 }

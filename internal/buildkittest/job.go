@@ -3,6 +3,7 @@ package buildkittest
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -16,6 +17,9 @@ type job struct {
 	*Solve
 	builder *Builder
 	status  chan *client.SolveStatus
+
+	warning sync.RWMutex // locked for writing when the solve ends, so that no call of a session sends afterwards
+	ended   bool
 }
 
 // work is a step that ran, or runs, for the jobs that hold it.
@@ -57,6 +61,9 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 
 // release releases everything that the job holds. Failed steps without another holder are forgotten; the rest is in the cache.
 func (j *job) release() {
+	j.warning.Lock()
+	j.ended = true
+	j.warning.Unlock()
 	b := j.builder
 	b.mu.Lock()
 	defer b.mu.Unlock()

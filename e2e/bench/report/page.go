@@ -26,9 +26,10 @@ which takes half an hour, and is to be run on a machine that does nothing else. 
 *ours* is ` + "`docker multiarch`" + `. *peer* is ` +
 	"`docker buildx`" + ` with its docker-container driver, which has a buildkitd of its own, of the same image.
 *same* is ` + "`docker buildx`" + ` on our buildkitd. *bare* is a client of BuildKit that does nothing but one solve for each platform and the index. All use
-one registry and take turns. Attestations are off unless a row says otherwise. The word in parentheses is how a client reaches BuildKit: by
-the socket, or by a command in the container. Figures are medians of %d runs after %d, or of fewer where a row takes long. A ratio below 1
-means that ours is faster, or needs less; *wanted* is the most that it may be.
+one registry and take turns. Attestations are off unless a row says otherwise.
+
+The word in parentheses is how a client reaches BuildKit: by the socket, or by a command in the container. Figures are medians of %d runs
+after %d, or of fewer where a row takes long. A ratio below 1 means that ours is faster, or needs less; *wanted* is the most that it may be.
 
 %s
 
