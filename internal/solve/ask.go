@@ -26,7 +26,7 @@ type Answer struct {
 // are contacted. An error is a [FailedError], or the cause of a cancelled ctx.
 func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, error) {
 	targets := req.targets(env.Nodes[0])
-	progress, ended := untilEnd(env.Progress)
+	progress, ended := untilEnd(env.Progress, targets)
 	defer ended()
 	env.Progress = progress
 

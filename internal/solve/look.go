@@ -2,6 +2,7 @@ package solve
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -55,7 +56,7 @@ type Viewer struct {
 // is sent, nothing is exported and nothing installed. A Dockerfile that cannot be read is a [FailedError].
 func Look(ctx context.Context, req Request, env Env, preflight func(context.Context) error, viewer Viewer) error {
 	targets := req.targets(env.Nodes[0])
-	progress, ended := untilEnd(env.Progress)
+	progress, ended := untilEnd(env.Progress, targets)
 	defer ended()
 	env.Progress = progress
 	looking, cancel := context.WithCancelCause(ctx)
@@ -163,16 +164,24 @@ func (j job) answered(ctx context.Context, then func(), fn gateway.BuildFunc) er
 type shownUntil struct {
 	Progress
 	mu    sync.Mutex
+	open  map[string]platform.Platform // those whose messages have not ended, by the platform's text
 	ended bool
 }
 
-// untilEnd returns the progress for solves that may still be ending when nothing is shown any more, from the call of end on.
-func untilEnd(p Progress) (shown Progress, end func()) {
-	u := &shownUntil{Progress: p}
+// untilEnd returns the progress for solves of the targets that may still be ending when nothing is shown any more, from the call of end on,
+// which ends the messages of all targets.
+func untilEnd(p Progress, targets []platform.Platform) (shown Progress, end func()) {
+	u := &shownUntil{Progress: p, open: map[string]platform.Platform{}}
+	for _, target := range targets {
+		u.open[platform.Format(target)] = target
+	}
 	return u, func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		u.ended = true
+		for _, name := range slices.Sorted(maps.Keys(u.open)) {
+			u.Progress.Status(u.open[name], nil)
+		}
 	}
 }
 
@@ -180,7 +189,13 @@ func untilEnd(p Progress) (shown Progress, end func()) {
 func (u *shownUntil) Status(p platform.Platform, msg *client.SolveStatus) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !u.ended {
-		u.Progress.Status(p, msg)
+	if u.ended {
+		return
 	}
+	if name := platform.Format(p); msg == nil {
+		delete(u.open, name)
+	} else {
+		u.open[name] = p
+	}
+	u.Progress.Status(p, msg)
 }
