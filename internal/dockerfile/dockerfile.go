@@ -99,13 +99,16 @@ func (f File) At(line int) (i int, ok bool) {
 func (f File) Under(i int) []int {
 	chain := []int{i}
 	for {
-		k, ok := f.before(i, f.Stages[i].BaseName)
+		k, ok := f.Base(i)
 		if !ok {
 			return chain
 		}
 		chain, i = append(chain, k), k
 	}
 }
+
+// Base returns the stage that the i-th is based on; ok is false if that is an image.
+func (f File) Base(i int) (base int, ok bool) { return f.before(i, f.Stages[i].BaseName) }
 
 // before returns the last stage of a name before the i-th. The frontend uses that one too.
 func (f File) before(i int, name string) (int, bool) {

@@ -75,14 +75,10 @@ func argUse(d *file) []diag.Diagnostic {
 
 // inherited returns the stages that others are based on, which inherit their arguments.
 func (d *file) inherited() map[int]bool {
-	last := map[string]int{} // by name
-	for i, s := range d.Stages {
-		last[strings.ToLower(s.Name)] = i
-	}
 	found := map[int]bool{}
-	for _, s := range d.Stages {
-		if i, ok := last[strings.ToLower(s.BaseName)]; ok && s.BaseName != "" {
-			found[i] = true
+	for i := range d.Stages {
+		if base, ok := d.Base(i); ok {
+			found[base] = true
 		}
 	}
 	return found
