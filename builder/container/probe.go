@@ -18,18 +18,23 @@ type probes struct{ dir string } // "" remembers nothing
 // probe finds out how the container's kernel runs programs of the platforms. The container is not asked if it is known: the engine takes some
 // 50 ms to start a command there.
 func (p probes) probe(ctx context.Context, t target, ps ...platform.Platform) (emulation.Status, error) {
-	if p.dir == "" || !t.local {
-		return emulation.Probe(ctx, Shell{t.eng, t.id}, ps...)
-	}
-	handlers := handlersOf(t.id, t.pid)
+	handlers := t.handlers()
 	if status, ok := p.recall(handlers, ps); ok {
 		return status, nil
 	}
 	status, err := emulation.Probe(ctx, Shell{t.eng, t.id}, ps...)
-	if err == nil && handlers == handlersOf(t.id, t.pid) {
+	if err == nil && handlers == t.handlers() {
 		p.put(handlers, ps, status)
 	}
 	return status, err
+}
+
+// handlers returns [handlersOf] the container, "" if it is not on this machine.
+func (t target) handlers() string {
+	if !t.local {
+		return ""
+	}
+	return handlersOf(t.id, t.pid)
 }
 
 func (p probes) folder() cachedir.Folder {
