@@ -166,9 +166,12 @@ func (b *bridge) BuildOpts() gateway.BuildOpts {
 }
 
 // Inputs implements gateway.Client.
-func (b *bridge) Inputs(context.Context) (map[string]llb.State, error) {
+func (b *bridge) Inputs(context.Context) (map[string]llb.State, error) { return States(b.inputs) }
+
+// States returns the inputs of a frontend as it sees them.
+func States(inputs map[string]*pb.Definition) (map[string]llb.State, error) {
 	states := map[string]llb.State{}
-	for name, def := range b.inputs {
+	for name, def := range inputs {
 		op, err := llb.NewDefinitionOp(def)
 		if err != nil {
 			return nil, err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -118,8 +117,8 @@ func (j job) syntax(attrs map[string]string) (image, cmdline string, byArgument 
 	return image, cmdline, false
 }
 
-// runFrontend runs the frontend of the job's Dockerfile with these attributes. An image of a frontend is pinned, except where a named context
-// replaces it, and in attested builds, whose provenance names the image as the Dockerfile does.
+// runFrontend runs the frontend of the job's Dockerfile with these attributes, which it completes. An image of a frontend is pinned, except where
+// a named context replaces it, and in attested builds, whose provenance names the image as the Dockerfile does.
 func (j job) runFrontend(ctx context.Context, gw gateway.Client, attrs map[string]string) (*gateway.Result, error) {
 	image, cmdline, byArgument := j.syntax(attrs)
 	attested, pinned := len(j.fleet.req.Attests) > 0, pins.Frontend{}
@@ -131,7 +130,7 @@ func (j job) runFrontend(ctx context.Context, gw gateway.Client, attrs map[strin
 	}
 	req := gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: attrs}
 	if !attested && (image == "" || pinned.TakesInputs) { // provenance names the context's files
-		req.FrontendInputs, req.FrontendOpt = j.req.Source.Inputs(ctx, j.target, attrs)
+		req.FrontendInputs = j.req.Source.Inputs(ctx, j.target, attrs)
 	}
 	if req.FrontendInputs == nil {
 		defer j.readAhead(ctx, gw)()
@@ -139,8 +138,8 @@ func (j job) runFrontend(ctx context.Context, gw gateway.Client, attrs map[strin
 	if pinned.Image == "" && !byArgument { // BuildKit finds the image itself
 		return j.node.solved(ctx, gw, req)
 	}
-	req.Frontend, req.FrontendOpt = "gateway.v0", maps.Clone(req.FrontendOpt)
-	req.FrontendOpt["source"], req.FrontendOpt["cmdline"] = cmp.Or(pinned.Image, image), cmdline
+	req.Frontend = "gateway.v0"
+	attrs["source"], attrs["cmdline"] = cmp.Or(pinned.Image, image), cmdline
 	res, err := j.node.solved(ctx, gw, req)
 	if err != nil && !byArgument && len(errdefs.Sources(err)) == 0 {
 		err = fmt.Errorf("# syntax=%s: %w", cmdline, err)

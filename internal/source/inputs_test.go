@@ -16,6 +16,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 	fstypes "github.com/tonistiigi/fsutil/types"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -28,15 +29,7 @@ type given struct {
 }
 
 func (g *given) Inputs(context.Context) (map[string]llb.State, error) {
-	states := map[string]llb.State{}
-	for name, def := range g.inputs {
-		op, err := llb.NewDefinitionOp(def)
-		if err != nil {
-			return nil, err
-		}
-		states[name] = llb.NewState(op)
-	}
-	return states, nil
+	return buildkittest.States(g.inputs)
 }
 
 // Solve returns a reference to the files that the definition makes.
@@ -85,7 +78,8 @@ func (r madeFiles) ReadFile(_ context.Context, req gateway.ReadRequest) ([]byte,
 // asFrontend returns what BuildKit's frontend reads from the inputs of a source.
 func asFrontend(t *testing.T, s Source) (text string, ignored []string) {
 	t.Helper()
-	inputs, attrs := s.Inputs(t.Context(), arm64, s.FrontendAttrs(arm64))
+	attrs := s.FrontendAttrs(arm64)
+	inputs := s.Inputs(t.Context(), arm64, attrs)
 	g := &given{recorder{opts: gateway.BuildOpts{
 		Opts: attrs, Caps: gatewaypb.Caps.CapSet(gatewaypb.Caps.All()), LLBCaps: pb.Caps.CapSet(pb.Caps.All()),
 	}}, inputs}
@@ -162,8 +156,8 @@ func TestARemoteContextsDockerfileIsNoInput(t *testing.T) {
 		}
 		defer release()
 		attrs := s.FrontendAttrs(arm64)
-		if inputs, with := s.Inputs(t.Context(), arm64, attrs); inputs != nil || with["dockerfilekey"] != attrs["dockerfilekey"] {
-			t.Errorf("%q: %v, %v", opt.Dockerfile, inputs, with)
+		if inputs := s.Inputs(t.Context(), arm64, attrs); inputs != nil || attrs["dockerfilekey"] != s.FrontendAttrs(arm64)["dockerfilekey"] {
+			t.Errorf("%q: %v, %v", opt.Dockerfile, inputs, attrs)
 		}
 	}
 }
