@@ -83,12 +83,21 @@ func paused(came *atomic.Bool, until <-chan struct{}) faultregistry.Action {
 	}
 }
 
-// atRequest is the point at which a request is sent.
+// atRequest is the point at which a request is sent. The registry has answered it when the wait has ended: it answers a client that is dead too.
 func (p *pushing) atRequest(at faultregistry.Matcher, words ...string) point {
 	var came atomic.Bool
+	var asked atomic.Int32
 	until := make(chan struct{})
-	p.faults.Add(faultregistry.Fault{Match: at, Do: paused(&came, until)})
-	return point{words: words, there: came.Load, goOn: func() { close(until) }}
+	wait := paused(&came, until)
+	p.faults.Add(faultregistry.Fault{Match: at, Do: func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		asked.Add(1)
+		defer asked.Add(-1)
+		wait(w, req, next)
+	}})
+	return point{words: words, there: came.Load, goOn: func() {
+		close(until)
+		p.eventually("the registry has answered", func() bool { return asked.Load() == 0 })
+	}}
 }
 
 // atStep is the point at which a step runs.

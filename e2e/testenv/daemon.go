@@ -49,7 +49,8 @@ func (d *Daemon) Log() string { return logIn(d.Dir) }
 
 func (d *Daemon) config() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "root = %q\n[grpc]\naddress = [%q]\n", filepath.Join(d.Dir, "root"), d.Address())
+	fmt.Fprintf(&b, "root = %q\n[otel]\nsocketPath = %q\n", filepath.Join(d.Dir, "root"), filepath.Join(d.Dir, "otel")) // all would share the default one
+	fmt.Fprintf(&b, "[grpc]\naddress = [%q]\n", d.Address())
 	if d.TLS != "" {
 		name := filepath.Join(d.TLS, "server")
 		if d.Server != "" {
