@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -59,6 +60,10 @@ type returning struct {
 	err  error
 }
 
+// gcPercentOfNodes is how much the heap may grow, in percent, before garbage is collected in a build on several nodes. Each node needs memory of
+// its own for what it is sent, nearly all of which is garbage at once.
+const gcPercentOfNodes = 50
+
 // openJobs gives the targets to nodes, and serves the build context to the nodes that have some, until stop is called. If the context
 // cannot be served, it cancels ctx, unless there are other nodes. [building] adds everything that is needed beyond reading Dockerfiles.
 func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs []job, stop func(), err error) {
@@ -72,7 +77,11 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 		return nil, nil, err
 	}
 	f := newFleet(ctx, cancel, t, all, probes)
-	f.walks = source.NewWalks(ctx, distinct(placed))
+	nodes := distinct(placed)
+	if nodes > 1 {
+		debug.SetGCPercent(gcPercentOfNodes)
+	}
+	f.walks = source.NewWalks(ctx, nodes)
 	for i, p := range placed {
 		run, err := f.open(p.node)
 		if err != nil {

@@ -50,8 +50,7 @@ func (w *Walks) listing(node *sharedDirs, name string, filter fsutil.FilterOpt) 
 	key := string(request)
 	l := w.listings[key]
 	if l == nil || l.nodes[node] || !l.fresh() {
-		filter.Map = node.mapped
-		l = &listing{nodes: map[*sharedDirs]bool{}, once: w.nodes == 1, ctx: w.ctx, filtered: sync.OnceValues(func() (fsutil.FS, error) {
+		l = &listing{nodes: map[*sharedDirs]bool{}, ctx: w.ctx, filtered: sync.OnceValues(func() (fsutil.FS, error) {
 			return fsutil.NewFilterFS(node.dirs[name], &filter)
 		})}
 		w.listings[key] = l
@@ -67,15 +66,16 @@ type listing struct {
 	nodes    map[*sharedDirs]bool // those that have requested it; guarded by Walks
 	ctx      context.Context      //nolint:containedctx // see Walks
 	filtered func() (fsutil.FS, error)
-	once     bool // only one node reads it, once, so that what was read is not kept
 
-	mu      sync.Mutex
-	next    func() (*fstypes.Stat, bool) // nil until the first reader
-	entries []byte                       // encoded, each after its length, so that they take little memory
-	dropped int                          // bytes of entries that are not kept
-	ended   time.Time                    // zero while the walk is not at its end
-	err     error                        // why it ended before
+	mu    sync.Mutex
+	next  func() (*fstypes.Stat, bool) // nil until the first reader
+	parts [][]byte                     // the entries, encoded, each after its length: they take little memory, and are never moved
+	ended time.Time                    // zero while the walk is not at its end
+	err   error                        // why it ended before
 }
+
+// partSize is what a part of a listing has room for, in bytes, unless one entry is larger.
+const partSize = 64 << 10
 
 func (l *listing) fresh() bool {
 	l.mu.Lock()
@@ -83,23 +83,36 @@ func (l *listing) fresh() bool {
 	return l.ended.IsZero() || time.Since(l.ended) < fresh
 }
 
-// at returns the entry at an offset and the offset of the following one, which is zero at the end.
-func (l *listing) at(offset int) (stat *fstypes.Stat, following int, err error) {
+// place is where a reader is in a listing.
+type place struct{ part, offset int }
+
+// at decodes the entry at a place into stat, which then shares the listing's memory, and moves the place on. more is false at the end.
+func (l *listing) at(p *place, stat *fstypes.Stat) (more bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.next == nil {
 		l.begin()
 	}
-	if offset == l.dropped+len(l.entries) && l.ended.IsZero() {
+	if l.atEnd(p) && l.ended.IsZero() {
 		l.read()
 	}
-	if offset == l.dropped+len(l.entries) {
-		return nil, 0, l.err
+	if l.atEnd(p) {
+		return false, l.err
 	}
-	length, n := binary.Uvarint(l.entries[offset-l.dropped:])
-	begin, end := offset-l.dropped+n, offset-l.dropped+n+int(length) //nolint:gosec // it was the length of a slice
-	stat = &fstypes.Stat{}
-	return stat, l.dropped + end, stat.UnmarshalVT(l.entries[begin:end])
+	rest := l.parts[p.part][p.offset:]
+	length, n := binary.Uvarint(rest)
+	end := n + int(length) //nolint:gosec // it was the length of a slice
+	p.offset += end
+	stat.Reset()
+	return true, stat.UnmarshalVTUnsafe(rest[n:end:end])
+}
+
+// atEnd reports whether there is no entry at a place. It moves a place at the end of a part to the next part.
+func (l *listing) atEnd(p *place) bool {
+	if p.part+1 < len(l.parts) && p.offset == len(l.parts[p.part]) {
+		*p = place{part: p.part + 1}
+	}
+	return p.part >= len(l.parts) || p.offset == len(l.parts[p.part])
 }
 
 // read reads the next entry.
@@ -109,20 +122,22 @@ func (l *listing) read() {
 		l.ended = time.Now()
 		return
 	}
-	encoded, err := stat.MarshalVT()
-	if err != nil {
+	size := stat.SizeVT()
+	if last := len(l.parts) - 1; last < 0 || cap(l.parts[last])-len(l.parts[last]) < size+binary.MaxVarintLen64 {
+		l.parts = append(l.parts, make([]byte, 0, max(partSize, size+binary.MaxVarintLen64)))
+	}
+	last := &l.parts[len(l.parts)-1]
+	*last = binary.AppendUvarint(*last, uint64(size)) //nolint:gosec // a size
+	begin := len(*last)
+	*last = (*last)[:begin+size]
+	if _, err := stat.MarshalToSizedBufferVT((*last)[begin:]); err != nil {
 		l.ended, l.err = time.Now(), err
-		return
 	}
-	if l.once {
-		l.dropped, l.entries = l.dropped+len(l.entries), l.entries[:0]
-	}
-	l.entries = append(binary.AppendUvarint(l.entries, uint64(len(encoded))), encoded...)
 }
 
 // begin begins the walk, which ends with the context.
 func (l *listing) begin() {
-	next, stop := iter.Pull(l.walk)
+	next, stop := iter.Pull(func(yield func(*fstypes.Stat) bool) { l.err = l.walk(yield) })
 	over := context.AfterFunc(l.ctx, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -137,24 +152,25 @@ func (l *listing) begin() {
 	}
 }
 
-func (l *listing) walk(yield func(*fstypes.Stat) bool) {
+// walk yields the entries, which are the caller's.
+func (l *listing) walk(yield func(*fstypes.Stat) bool) error {
 	fs, err := l.filtered()
-	if err == nil {
-		err = fsutil.WithHardlinkReset(fs).Walk(l.ctx, "/", func(_ string, entry gofs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			info, err := entry.Info()
-			if err != nil {
-				return err
-			}
-			if !yield(info.Sys().(*fstypes.Stat)) { //nolint:forcetypeassert // fsutil's entries have no other
-				return context.Cause(l.ctx)
-			}
-			return nil
-		})
+	if err != nil {
+		return err
 	}
-	l.err = err
+	return fsutil.WithHardlinkReset(fs).Walk(l.ctx, "/", func(_ string, entry gofs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if !yield(info.Sys().(*fstypes.Stat)) { //nolint:forcetypeassert // fsutil's entries have no other
+			return context.Cause(l.ctx)
+		}
+		return nil
+	})
 }
 
 // sharedDirs serves local directories to one node, like the provider of package filesync, with listings that the nodes share.
@@ -204,9 +220,12 @@ type request struct {
 // errRead says that a request was read and not answered.
 var errRead = errors.New("the request was read")
 
-// provider returns a server that only reads the request.
+// provider returns a server that answers the request of a lone node, and only reads that of another.
 func (r *request) provider() filesync.FileSyncServer {
 	p := filesync.NewFSSyncProvider(r.dirs, func(name string, filter *fsutil.FilterOpt) (err error) {
+		if filter.Map = r.mapped; r.walks.nodes == 1 {
+			return nil
+		}
 		if r.listing, err = r.walks.listing(r.sharedDirs, name, *filter); err == nil {
 			r.FS, err = r.listing.filtered()
 		}
@@ -215,17 +234,17 @@ func (r *request) provider() filesync.FileSyncServer {
 	return p.(filesync.FileSyncServer) //nolint:forcetypeassert // it registers itself as one
 }
 
-// Walk walks over all of the listing, as fsutil.Send requests it.
+// Walk walks over all of the listing, as fsutil.Send requests it, which keeps nothing of an entry but its path.
 func (r *request) Walk(ctx context.Context, _ string, fn gofs.WalkDirFunc) error {
-	for offset := 0; ctx.Err() == nil; {
-		stat, following, err := r.listing.at(offset)
-		if err != nil || following == 0 {
+	stat := &fstypes.Stat{}
+	for e, p := (entry{&fsutil.StatInfo{Stat: stat}}), (place{}); ctx.Err() == nil; {
+		more, err := r.listing.at(&p, stat)
+		if err != nil || !more {
 			return err
 		}
-		if err := fn(stat.Path, entry{&fsutil.StatInfo{Stat: stat}}, nil); err != nil {
+		if err := fn(stat.Path, e, nil); err != nil {
 			return err
 		}
-		offset = following
 	}
 	return context.Cause(ctx)
 }

@@ -52,8 +52,8 @@ func nodes(t *testing.T, n int, dir string) (all []*sharedDirs, walks *atomic.In
 	return all, walks
 }
 
-// received returns what a node receives for a request with these patterns: the content of each file by its path, or what else it is.
-func received(t *testing.T, from session.Attachable, patterns metadata.MD) map[string]string {
+// receive returns the folder that a node receives for a request with these patterns. each, if not nil, is called for each entry.
+func receive(t *testing.T, from session.Attachable, patterns metadata.MD, each fsutil.FilterFunc) (dir string, ok bool) {
 	t.Helper()
 	listener, server := bufconn.Listen(1<<16), grpc.NewServer()
 	from.Register(server)
@@ -63,21 +63,30 @@ func received(t *testing.T, from session.Attachable, patterns metadata.MD) map[s
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
 	if err != nil {
 		t.Error(err)
-		return nil
+		return "", false
 	}
 	defer conn.Close()
 	ctx := metadata.NewOutgoingContext(t.Context(), metadata.Join(metadata.Pairs("dir-name", "context"), patterns))
 	stream, err := filesync.NewFileSyncClient(conn).DiffCopy(ctx)
-	dir := t.TempDir()
+	dir = t.TempDir()
 	if err == nil {
-		err = fsutil.Receive(ctx, stream, dir, fsutil.ReceiveOpt{})
+		err = fsutil.Receive(ctx, stream, dir, fsutil.ReceiveOpt{Filter: each})
 	}
 	if err != nil {
 		t.Error(err)
+	}
+	return dir, err == nil
+}
+
+// received returns what a node receives for a request with these patterns: the content of each file by its path, or what else it is.
+func received(t *testing.T, from session.Attachable, patterns metadata.MD) map[string]string {
+	t.Helper()
+	dir, ok := receive(t, from, patterns, nil)
+	if !ok {
 		return nil
 	}
 	found := map[string]string{}
-	err = filepath.WalkDir(dir, func(path string, e gofs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, e gofs.DirEntry, err error) error {
 		if err != nil || path == dir {
 			return err
 		}
@@ -164,19 +173,20 @@ func TestWhatIsOmittedIsNotListedAndTheRestBelongsToRoot(t *testing.T) {
 		write(t, dir, name, "")
 	}
 	_ = os.Chown(filepath.Join(dir, "top"), 7, 8) // fails for a user whose files are not root's anyway
-	all, _ := nodes(t, 1, dir)
-	all[0].omit = ".stage"
-	n := 0
-	err := asked(t, all[0]).Walk(t.Context(), "/", func(path string, e gofs.DirEntry, _ error) error {
-		info, err := e.Info()
-		if stat := info.Sys().(*fstypes.Stat); err != nil || stat.Uid != 0 || stat.Gid != 0 || strings.Contains(path, "stage") {
-			t.Errorf("%s of %d:%d: %v", path, stat.Uid, stat.Gid, err)
+	for _, n := range []int{1, 2} { // a lone node shares no listing
+		all, _ := nodes(t, n, dir)
+		all[0].omit = ".stage"
+		entries := map[string]bool{}
+		receive(t, all[0], nil, func(path string, stat *fstypes.Stat) bool {
+			if stat.Uid != 0 || stat.Gid != 0 || strings.Contains(path, "stage") {
+				t.Errorf("%s of %d:%d", path, stat.Uid, stat.Gid)
+			}
+			entries[path] = true
+			return true
+		})
+		if len(entries) != 11 {
+			t.Errorf("%d nodes: %v", n, entries)
 		}
-		n++
-		return nil
-	})
-	if err != nil || n != 11 {
-		t.Errorf("%d entries: %v", n, err)
 	}
 }
 
@@ -276,7 +286,7 @@ func TestAWalkEndsWithTheBuild(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	all[0].walks.ctx = ctx
 	r := asked(t, all[0])
-	if _, _, err := r.listing.at(0); err != nil {
+	if _, err := r.listing.at(&place{}, &fstypes.Stat{}); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
