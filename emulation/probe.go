@@ -40,6 +40,9 @@ func Probe(ctx context.Context, sh Shell, only ...platform.Platform) (Status, er
 	return newStatus(rep, archs), nil
 }
 
+// ProbeScript returns the script that [Probe] runs for the platforms.
+func ProbeScript(only ...platform.Platform) string { return probeScript(ArchsOf(only...)) }
+
 // usable returns an error if a complete report does not allow conclusions.
 func (r *report) usable(archs []Arch) error {
 	if r.chrootError != "" {

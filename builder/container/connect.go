@@ -16,7 +16,7 @@ import (
 // start BuildKit again once without an error, unless this run has started it: it ended
 // before, for a reason that another command has said.
 func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) {
-	if l, ok := k.early.take(); ok {
+	if l, ok := k.early.take(k.container()); ok {
 		return k.node(have, l), nil
 	}
 	wait := k.startWait(have)

@@ -6,8 +6,12 @@ import (
 	"net"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
+
 	"github.com/docker-multiarch/docker-multiarch/builder/link"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // answerTimeout bounds a connection with its first request, and one request to a connected buildkitd.
@@ -15,10 +19,11 @@ const answerTimeout = 10 * time.Second
 
 // target is a container to connect to.
 type target struct {
-	eng   *engine.Engine
-	id    string // or name
-	pid   int    // 0: unknown
-	local bool   // the shortcut may be tried
+	eng    *engine.Engine
+	id     string  // or name
+	pid    int     // 0: unknown
+	local  bool    // the shortcut may be tried
+	beside *beside // what the command of the first connection runs besides; nil: nothing
 }
 
 // dial connects to the buildkitd in the container: directly to its socket where that is reachable, else
@@ -29,7 +34,16 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 			return conn, nil
 		}
 	}
-	return t.eng.Dial(ctx, t.id, []string{"buildctl", "dial-stdio"})
+	connect := []string{"buildctl", "dial-stdio"}
+	if t.beside == nil || !t.beside.begin() {
+		return t.eng.Dial(ctx, t.id, connect, nil)
+	}
+	conn, err := t.eng.Dial(ctx, t.id, t.beside.with(connect), t.beside.hear)
+	if err != nil {
+		t.beside.begun.Store(false)
+		return nil, err
+	}
+	return besideConn{conn, t.beside}, nil
 }
 
 // connect connects to BuildKit and asks for its workers: one request that shows both that BuildKit is ready
@@ -44,30 +58,46 @@ func (t target) connect(ctx context.Context) (*link.Link, error) {
 // always there, and the observation hides the cost of the exec. Where the shortcut may be possible it
 // is not made: the shortcut needs the observation, and is faster.
 type earlyConn struct {
-	done  chan struct{}
-	link  *link.Link
-	err   error
-	taken bool
+	beside    *beside // nil: nothing runs beside it
+	done      chan struct{}
+	container string // the one that it leads to
+	link      *link.Link
+	err       error
+	taken     bool
 }
 
-func dialEarly(ctx context.Context, t target) *earlyConn {
+// dialEarly begins a connection to the first of the containers that exists. Its command also runs the probe of the platforms, since a probe is
+// nearly always needed.
+func dialEarly(ctx context.Context, t target, containers []string, probe []platform.Platform) *earlyConn {
 	e := &earlyConn{done: make(chan struct{})}
 	if t.local {
 		e.err = errors.New("not dialed")
 		close(e.done)
 		return e
 	}
+	if len(probe) > 0 && len(emulation.ArchsOf(probe...)) > 1 {
+		e.beside = newBeside(emulation.ProbeScript(probe...))
+		t.beside = e.beside
+	}
 	go func() {
 		defer close(e.done)
-		e.link, e.err = t.connect(ctx)
+		for _, t.id = range containers {
+			e.container = t.id
+			if e.link, e.err = t.connect(ctx); !cerrdefs.IsNotFound(e.err) {
+				break
+			}
+		}
+		if e.err != nil && e.beside != nil {
+			e.beside.stop()
+		}
 	}()
 	return e
 }
 
-// take hands the connection over, once; ok is false if there is none.
-func (e *earlyConn) take() (l *link.Link, ok bool) {
+// take hands the connection to a container over, once; ok is false if there is none.
+func (e *earlyConn) take(container string) (l *link.Link, ok bool) {
 	<-e.done
-	if e.taken || e.err != nil {
+	if e.taken || e.err != nil || e.container != container {
 		return nil, false
 	}
 	e.taken = true
@@ -76,7 +106,8 @@ func (e *earlyConn) take() (l *link.Link, ok bool) {
 
 // drop closes the connection unless it was taken.
 func (e *earlyConn) drop() {
-	if l, ok := e.take(); ok {
+	<-e.done
+	if l, ok := e.take(e.container); ok {
 		_ = l.Close()
 	}
 }

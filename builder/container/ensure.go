@@ -130,7 +130,11 @@ func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 	if asks && !k.kind.keeps {
 		k.side = onHost
 	}
-	k.early = dialEarly(ctx, target{eng: k.eng, id: k.container(), local: k.local()})
+	to := []string{k.container()}
+	if k.side == onHost && !k.kind.asIs {
+		to = append(to, general.container(k.spec.Endpoint)) // it may be on the host's network as well
+	}
+	k.early = dialEarly(ctx, target{eng: k.eng, local: k.local()}, to, k.spec.Probe)
 	var whole observed // the general side, if the other one is requested
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -154,7 +158,6 @@ func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 		return have, fmt.Errorf("the engine runs %s containers; a builder needs linux", k.info.OSType)
 	}
 	if whole.Settings.Network == hostNetwork { // chosen by its user, or made by an older version of this program
-		k.early.drop()
 		k.side, have = general, whole
 	}
 	if k.spec.Host.PermissionErr != nil && !asks && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
@@ -189,7 +192,7 @@ func (k *reconciler) next(ctx context.Context, have observed) (step, error) {
 // with privileges is treated as if it had changed: the next step replaces it.
 func (k *reconciler) use(ctx context.Context, have observed) (*Node, error) {
 	k.ahead = builder.ProbeAhead(ctx, func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
-		return k.spec.Probes.probe(ctx, k.target(have), ps...)
+		return k.spec.Probes.probe(ctx, k.target(have), k.early.beside, ps...)
 	}, k.spec.Probe)
 	node, err := k.connectJudged(ctx, have)
 	if err != nil {

@@ -16,13 +16,13 @@ import (
 type probes struct{ dir string } // "" remembers nothing
 
 // probe finds out how the container's kernel runs programs of the platforms. The container is not asked if it is known: the engine takes some
-// 50 ms to start a command there.
-func (p probes) probe(ctx context.Context, t target, ps ...platform.Platform) (emulation.Status, error) {
+// 50 ms to start a command there. already, if not nil, is a script that has begun there.
+func (p probes) probe(ctx context.Context, t target, already *beside, ps ...platform.Platform) (emulation.Status, error) {
 	handlers := t.handlers()
 	if status, ok := p.recall(handlers, ps); ok {
 		return status, nil
 	}
-	status, err := emulation.Probe(ctx, Shell{t.eng, t.id}, ps...)
+	status, err := emulation.Probe(ctx, besideShell{Shell{t.eng, t.id}, already}, ps...)
 	if err == nil && handlers == t.handlers() {
 		p.put(handlers, ps, status)
 	}

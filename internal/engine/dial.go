@@ -23,7 +23,9 @@ const stderrLimit = 4 << 10
 // from its standard output. When the command ends, the reader gets io.EOF or, if the command wrote to its standard error, an
 // error with the end of that text. ctx governs the dialing only, not the connection. Close ends the command's input, and with it
 // every command that ends on end of input, such as `buildctl dial-stdio`. Deadlines have no effect.
-func (e *Engine) Dial(ctx context.Context, container string, cmd []string) (net.Conn, error) {
+//
+// aside, if not nil, gets the command's standard error piece by piece, during reads, and returns what of it belongs to that error.
+func (e *Engine) Dial(ctx context.Context, container string, cmd []string, aside func([]byte) []byte) (net.Conn, error) {
 	op := fmt.Sprintf("connect to %q in container %q", strings.Join(cmd, " "), container)
 	dialing, done := e.watch.attend(ctx)
 	defer done()
@@ -38,7 +40,7 @@ func (e *Engine) Dial(ctx context.Context, container string, cmd []string) (net.
 		return nil, failed(dialing, op, err)
 	}
 	connected, unwatch := e.watch.attend(context.WithoutCancel(ctx))
-	c := &stdioConn{Conn: att.Conn, att: att, lost: func() error { return context.Cause(connected) }, unwatch: unwatch}
+	c := &stdioConn{Conn: att.Conn, att: att, stderr: stderr{aside: aside}, lost: func() error { return context.Cause(connected) }, unwatch: unwatch}
 	context.AfterFunc(connected, func() { _ = c.Conn.Close() }) // an engine that has stopped sends no end of the command either
 	return c, nil
 }
@@ -54,7 +56,7 @@ type stdioConn struct {
 	unwatch func()
 	close   sync.Once
 	left    int64 // bytes of the current standard output frame not read yet
-	stderr  endOf // the command's standard error
+	stderr  stderr
 }
 
 func (c *stdioConn) Read(p []byte) (int, error) {
@@ -97,13 +99,20 @@ func (c *stdioConn) nextFrame() error {
 	}
 }
 
-// endOf keeps the end of the data written to it, up to stderrLimit.
-type endOf []byte
+// stderr is a command's standard error. It keeps the end, up to stderrLimit, of what is not aside.
+type stderr struct {
+	aside func([]byte) []byte // may be nil
+	end   []byte
+}
 
-func (e *endOf) Write(p []byte) (int, error) {
-	*e = append(*e, p[max(0, len(p)-stderrLimit):]...)
-	*e = append((*e)[:0], (*e)[max(0, len(*e)-stderrLimit):]...)
-	return len(p), nil
+func (s *stderr) Write(p []byte) (int, error) {
+	n := len(p)
+	if s.aside != nil {
+		p = s.aside(p)
+	}
+	s.end = append(s.end, p[max(0, len(p)-stderrLimit):]...)
+	s.end = append(s.end[:0], s.end[max(0, len(s.end)-stderrLimit):]...)
+	return n, nil
 }
 
 // ended returns the command's standard error as the error at the end of the stream, if there is any.
@@ -111,14 +120,14 @@ func (c *stdioConn) ended(err error) error {
 	if cause := c.lost(); errors.Is(cause, ErrUnreachable) {
 		return cause
 	}
-	stderr := strings.TrimSpace(string(c.stderr))
+	said := strings.TrimSpace(string(c.stderr.end))
 	switch {
-	case stderr == "":
+	case said == "":
 		return err
 	case errors.Is(err, io.EOF):
-		return errors.New(stderr)
+		return errors.New(said)
 	default:
-		return fmt.Errorf("%s: %w", stderr, err)
+		return fmt.Errorf("%s: %w", said, err)
 	}
 }
 

@@ -165,7 +165,7 @@ func TestDialCarriesBothWaysAndEndsWithTheCommandsError(t *testing.T) {
 	if err := e.StartContainer(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := e.Dial(t.Context(), "c", []string{"tool"})
+	conn, err := e.Dial(t.Context(), "c", []string{"tool"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestClosingADialedConnectionEndsTheCommandsInput(t *testing.T) {
 	if err := e.StartContainer(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := e.Dial(t.Context(), id, []string{"tool"})
+	conn, err := e.Dial(t.Context(), id, []string{"tool"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,8 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		c := frames(t, sent)
 		got, _ := io.ReadAll(c)
-		if len(got) > len(sent) || len(c.stderr) > stderrLimit {
-			t.Errorf("%d bytes give %d of output and %d of errors", len(sent), len(got), len(c.stderr))
+		if len(got) > len(sent) || len(c.stderr.end) > stderrLimit {
+			t.Errorf("%d bytes give %d of output and %d of errors", len(sent), len(got), len(c.stderr.end))
 		}
 	})
 }

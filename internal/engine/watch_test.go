@@ -68,7 +68,7 @@ var waits = map[string]func(context.Context, *engine.Engine) error{
 		return err
 	},
 	"Dial": func(ctx context.Context, e *engine.Engine) error {
-		_, err := e.Dial(ctx, "x", []string{"y"})
+		_, err := e.Dial(ctx, "x", []string{"y"}, nil)
 		return err
 	},
 	"RemoveVolume": func(ctx context.Context, e *engine.Engine) error { _, err := e.RemoveVolume(ctx, "x"); return err },

@@ -173,7 +173,7 @@ func TestWhatIsOmittedIsNotListedAndTheRestBelongsToRoot(t *testing.T) {
 		write(t, dir, name, "")
 	}
 	_ = os.Chown(filepath.Join(dir, "top"), 7, 8) // fails for a user whose files are not root's anyway
-	for _, n := range []int{1, 2} { // a lone node shares no listing
+	for _, n := range []int{1, 2} {               // a lone node shares no listing
 		all, _ := nodes(t, n, dir)
 		all[0].omit = ".stage"
 		entries := map[string]bool{}
