@@ -38,7 +38,7 @@ func (k *reconciler) logs(ctx context.Context, id string) []string {
 	if err != nil {
 		return nil
 	}
-	return withoutTraces(withoutManual(strings.Split(text, "\n")))
+	return buildkitmsg.Reasons(strings.Split(text, "\n"))
 }
 
 // logExcerpt formats lines of a log for an error message.
@@ -53,28 +53,3 @@ const (
 	readLines = 100 // lines read of a log: more than buildkitd's list of flags has
 	logLines  = 10  // lines of a log that an error message repeats
 )
-
-// withoutManual keeps the complaint about a flag and drops the list of all flags
-// that buildkitd prints after it.
-func withoutManual(lines []string) []string {
-	for i := len(lines) - 1; i >= 0; i-- {
-		if buildkitmsg.IsUsageError(lines[i]) {
-			return lines[i : i+1]
-		}
-	}
-	return lines
-}
-
-// withoutTraces drops empty lines and stack traces, in which buildkitd buries its reasons: a function's
-// name, then its position after a tab.
-func withoutTraces(lines []string) []string {
-	var out []string
-	for i, l := range lines {
-		place := strings.HasPrefix(l, "\t")
-		function := i+1 < len(lines) && strings.HasPrefix(lines[i+1], "\t")
-		if !place && !function && strings.TrimSpace(l) != "" {
-			out = append(out, l)
-		}
-	}
-	return out
-}

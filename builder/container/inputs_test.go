@@ -68,22 +68,3 @@ func TestAWantedNetworkOrImageMayBeAnOption(t *testing.T) {
 		t.Errorf("got %+v", w)
 	}
 }
-
-func TestStackTracesAreLeftOutOfLogs(t *testing.T) {
-	log := "level=info msg=hello\nbuildkitd: invalid network mode: \"x\"\n1234 v0.33.1\nmain.main\n\t/src/main.go:12\nruntime.goexit\n\t/src/asm.s:1\n"
-	got := withoutTraces(strings.Split(log, "\n"))
-	want := []string{"level=info msg=hello", `buildkitd: invalid network mode: "x"`, "1234 v0.33.1"}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-}
-
-func TestOfAWrongFlagTheComplaintIsKeptOnly(t *testing.T) {
-	log := "Incorrect Usage: flag provided but not defined: -x\n\nNAME:\n   buildkitd - build daemon\n   --help, -h  show help\n"
-	if got := withoutManual(strings.Split(log, "\n")); len(got) != 1 || !strings.Contains(got[0], "not defined: -x") {
-		t.Errorf("%q", got)
-	}
-	if got := withoutManual([]string{"a", "b"}); len(got) != 2 {
-		t.Errorf("%q", got)
-	}
-}

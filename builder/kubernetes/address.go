@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/kubectl"
+	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/objects"
 )
 
 const scheme = "kubernetes://"
@@ -62,6 +63,11 @@ func ParseAddress(address string) (c kubectl.Client, err error) {
 	}
 	if c.Kubeconfig != "" && !filepath.IsAbs(c.Kubeconfig) {
 		return c, fmt.Errorf("endpoint %q: kubeconfig is not an absolute path", address)
+	}
+	if c.Namespace != "" {
+		if err := objects.CheckName(c.Namespace); err != nil {
+			return c, fmt.Errorf("endpoint %q: namespace: %w", address, err)
+		}
 	}
 	return c, nil
 }

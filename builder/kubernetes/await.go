@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/kubectl"
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/objects"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 const (
@@ -97,6 +97,9 @@ func (c *crowd) states() obstacle {
 			continue
 		}
 		o = obstacle{Object: "pod/" + name, Text: "it is " + strings.ToLower(p.Status.Phase)}
+		if p.Spec.NodeName == "" && find(p.Status.Conditions, "PodScheduled").Type == "" {
+			o.Text += fmt.Sprintf("; the scheduler %s has not looked at it", p.Spec.SchedulerName)
+		}
 		for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 			if w := s.State.Waiting; w != nil {
 				o.Text += fmt.Sprintf("; container %s waits: %s", s.Name, joined(w.Reason, w.Message))
@@ -157,27 +160,10 @@ func (r *reconciler) await(ctx context.Context, podHash string) ([]pod, error) {
 func (r *reconciler) notReady(ctx context.Context, o obstacle, waited time.Duration) error {
 	e := &NotReadyError{obstacle: o, Patient: r.opt.Patient, Waited: waited}
 	if o.Crashed != "" {
-		e.Log = excerpt(r.Logs(ctx, o.Object, o.Crashed, logRead, o.Again))
+		lines := buildkitmsg.Reasons(strings.Split(r.Logs(ctx, o.Object, o.Crashed, logRead, o.Again), "\n"))
+		e.Log = strings.Join(lines[max(0, len(lines)-logLines):], "\n")
 	}
 	return e
-}
-
-// complaint is a line of a log that may say why a program has ended.
-var complaint = regexp.MustCompile(`(?i)\b(error|incorrect usage|fatal|panic)\b`)
-
-// excerpt returns the end of a log, after its last complaint if that is further above: a program may print all of its flags after it.
-func excerpt(log string) string {
-	lines := strings.Split(log, "\n")
-	end := lines[max(0, len(lines)-logLines):]
-	if slices.ContainsFunc(end, complaint.MatchString) {
-		return strings.Join(end, "\n")
-	}
-	for _, line := range slices.Backward(lines) {
-		if complaint.MatchString(line) {
-			return strings.Join(append([]string{line, "…"}, end...), "\n")
-		}
-	}
-	return strings.Join(end, "\n")
 }
 
 // watchPods sends what becomes of the pods until ctx ends.

@@ -3,8 +3,10 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,8 +30,16 @@ func Resolve(ctx context.Context, endpoint, kubeconfig string) (string, error) {
 			return "", err
 		}
 	}
+	if c.Kubeconfig != "" {
+		if _, err := os.Stat(c.Kubeconfig); err != nil { // kubectl takes it for an empty one
+			return "", &ConfigError{err}
+		}
+	}
 	out, err := c.Run(ctx, nil, "config", "view", "--minify", "-o", "json")
 	if err != nil && (c.Context != "" || !strings.Contains(err.Error(), "current-context")) {
+		if _, its := errors.AsType[*kubectl.Error](err); its {
+			err = &ConfigError{err}
+		}
 		return "", err
 	}
 	var view struct {
@@ -52,6 +62,12 @@ func Resolve(ctx context.Context, endpoint, kubeconfig string) (string, error) {
 	}
 	return Address(c), nil
 }
+
+// ConfigError means that kubectl cannot use its own configuration.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return "kubectl cannot use its configuration: " + e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
 
 // machine is a node of the cluster, as far as it is read.
 type machine struct {
@@ -161,6 +177,9 @@ func Plan(ctx context.Context, e builder.Endpoint) (all []Planned, err error) {
 func byArchitecture(platforms []platform.Platform, machines map[string][]string) (map[string][]platform.Platform, error) {
 	all := map[string][]platform.Platform{}
 	for _, p := range platforms {
+		if p.OS != "linux" {
+			return nil, &NodesError{Wanted: platform.Format(p) + ": pods of builders run linux"}
+		}
 		arch := p.Architecture
 		if wide, ok := map[string]string{"386": "amd64", "arm": "arm64"}[arch]; ok && (machines[arch] == nil || arch == "386") {
 			arch = wide

@@ -274,7 +274,8 @@ func TestClustersArePlanned(t *testing.T) {
 	}
 	for platforms, want := range map[string]string{
 		"": "amd64 on a1, arm64 on b1", "linux/arm64": "arm64 on b1", "linux/amd64,linux/386": "amd64 on a1", "linux/arm/v7": "arm64 on b1",
-		"linux/s390x": "the cluster has no node for linux/s390x (a2 is not ready; b2 takes no more pods (it is cordoned); c1 has the taint k:NoSchedule, which no toleration permits)",
+		"darwin/arm64": "the cluster has no node for darwin/arm64: pods of builders run linux",
+		"linux/s390x":  "the cluster has no node for linux/s390x (a2 is not ready; b2 takes no more pods (it is cordoned); c1 has the taint k:NoSchedule, which no toleration permits)",
 	} {
 		e := farm(nil)
 		e.Platforms = nil
@@ -340,5 +341,19 @@ func TestAPodThatIsRememberedIsConnectedToAtOnce(t *testing.T) {
 	c.set(func() { c.refuse["exec"], c.status = `Error from server (NotFound): pods "bk-0" not found`, isReady })
 	if _, err := d.Connect(t.Context(), farm(map[string]string{"limits.cpu": "2"}), builder.Spec{}, func(string) {}); err == nil || !slices.Contains(c.called(), "get") {
 		t.Errorf("a pod that is gone: %v", err)
+	}
+}
+
+func TestAConfigurationThatKubectlCannotUseIsNamedAsSuch(t *testing.T) {
+	c := newCluster(t)
+	c.set(func() { c.refuse["--context=nowhere"] = "error: cannot locate context nowhere" })
+	for want, given := range map[string][2]string{
+		"cannot locate context nowhere":                {"nowhere", ""},
+		"stat /none/config: no such file or directory": {"", "/none/config"},
+	} {
+		_, err := Resolve(t.Context(), given[0], given[1])
+		if _, ok := errors.AsType[*ConfigError](err); !ok || err.Error() != "kubectl cannot use its configuration: "+want {
+			t.Errorf("got %v", err)
+		}
 	}
 }

@@ -53,9 +53,9 @@ type containerStatus struct {
 type pod struct {
 	Metadata meta
 	Spec     struct {
-		NodeName    string
-		HostNetwork bool
-		Containers  []struct{ Name, Image string }
+		NodeName, SchedulerName string
+		HostNetwork             bool
+		Containers              []struct{ Name, Image string }
 	}
 	Status struct {
 		Phase, Reason, Message string

@@ -151,7 +151,7 @@ func TestAddresses(t *testing.T) {
 	}
 	for bad, want := range map[string]string{
 		"tcp://host:1": "is none of Kubernetes", "kubernetes:///name": "is none of Kubernetes", "kubernetes://?ctx=a": `unknown parameter "ctx"`,
-		"kubernetes://?kubeconfig=k": "kubeconfig is not an absolute path",
+		"kubernetes://?kubeconfig=k": "kubeconfig is not an absolute path", "kubernetes://?namespace=A": `namespace: "A" is no name of an object in a cluster`,
 	} {
 		if _, err := ParseAddress(bad); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", bad, err)
@@ -159,16 +159,17 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-func TestAnExcerptOfALogHasItsComplaint(t *testing.T) {
+func TestAPodThatNoSchedulerHasLookedAtSaysSo(t *testing.T) {
 	t.Parallel()
-	help := strings.Repeat("--flag  enables an option\n", 30) + "--version"
-	if got := excerpt("Incorrect Usage. flag provided but not defined: -x\n" + help); !strings.HasPrefix(got, "Incorrect Usage. flag provided but not defined: -x\n…\n--flag") {
-		t.Errorf("got %s", got)
+	p := podOf(t, `{"phase": "Pending"}`)
+	p.Spec.NodeName, p.Spec.SchedulerName = "", "mine"
+	c := crowd{pods: map[string]pod{"p": p}}
+	if got := c.states().Text; got != "it is pending; the scheduler mine has not looked at it" {
+		t.Error(got)
 	}
-	if got := excerpt(help + "\nerror: no space"); strings.Count(got, "\n") != logLines-1 || !strings.HasSuffix(got, "error: no space") {
-		t.Errorf("got %s", got)
-	}
-	if got := excerpt("one\ntwo"); got != "one\ntwo" {
-		t.Errorf("got %s", got)
+	p.Spec.NodeName = "n"
+	c.pods["p"] = p
+	if got := c.states().Text; got != "it is pending" {
+		t.Error(got)
 	}
 }

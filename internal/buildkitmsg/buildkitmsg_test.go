@@ -2,6 +2,7 @@ package buildkitmsg
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,5 +108,22 @@ func TestAWarningAboutALineHasItsRule(t *testing.T) {
 	}
 	if got := Warning(&client.VertexWarning{Short: []byte("Rule: of no line")}); got.Check != "" || got.Message != "Rule: of no line" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestReasonsOfADaemonsEndLeaveOutTracesAndTheListOfFlags(t *testing.T) {
+	for name, tt := range map[string]struct{ log, want string }{
+		"a stack trace": {
+			"level=info msg=hello\nbuildkitd: invalid network mode: \"x\"\n1234 v0.33.1\nmain.main\n\t/src/main.go:12\nruntime.goexit\n\t/src/asm.s:1\n",
+			"level=info msg=hello\nbuildkitd: invalid network mode: \"x\"\n1234 v0.33.1",
+		},
+		"a flag":         {"Incorrect Usage: flag provided but not defined: -x\n\nNAME:\n   buildkitd\n   --help, -h  show help\n", "Incorrect Usage: flag provided but not defined: -x"},
+		"below rootless": {"Incorrect Usage: -x\n\nNAME:\n   --help\n[rootlesskit:parent] error: child exited: exit status 1\n", "Incorrect Usage: -x"},
+		"something else": {"a\nb", "a\nb"},
+		"nothing at all": {"", ""},
+	} {
+		if got := strings.Join(Reasons(strings.Split(tt.log, "\n")), "\n"); got != tt.want {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }

@@ -133,6 +133,9 @@ func parse(said string) *Error {
 	if e.Reason == "" && strings.Contains(e.Text, " is forbidden: User ") { // of a connection that is refused
 		e.Reason = "Forbidden"
 	}
+	if e.Reason == "" && strings.HasPrefix(e.Text, "You must be logged in to the server") {
+		e.Reason = "Unauthorized"
+	}
 	return &e
 }
 

@@ -10,6 +10,7 @@ func TestTheWordsOfTheAPIAreTakenOutOfThoseOfKubectl(t *testing.T) {
 			"", "The connection to the server h:1 was refused - did you specify the right host or port?",
 		},
 		"error: context \"x\" does not exist\n":                                              {"", `context "x" does not exist`},
+		"error: You must be logged in to the server (Unauthorized)\n":                        {"Unauthorized", "You must be logged in to the server (Unauthorized)"},
 		"Warning: old\nError from server (Forbidden): a\nError from server (Forbidden): b\n": {"Forbidden", "a; b"},
 		"error: unable to upgrade connection: pods \"p\" is forbidden: User \"u\" cannot create resource \"pods/exec\"": {
 			"Forbidden", `unable to upgrade connection: pods "p" is forbidden: User "u" cannot create resource "pods/exec"`,

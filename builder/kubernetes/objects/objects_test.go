@@ -129,7 +129,12 @@ func TestWhatIsWrongWithOptionsIsSaid(t *testing.T) {
 		"affinity={":                                "driver option affinity: it is no YAML or JSON",
 		"default-load=true":                         "driver option default-load: it is always false",
 		"imagepullsecrets=,":                        "driver option imagepullsecrets: it names no secret",
-		"image=":                                    "driver option image: it is empty",
+		"image=":                                    `driver option image: "" is no name of an image`,
+		"image=Bad:Image:Name":                      `driver option image: "Bad:Image:Name" is no name of an image`,
+		"qemu.install=true|qemu.image=A b":          `driver option qemu.image: "A b" is no name of an image`,
+		"namespace=Wrong_Name":                      `driver option namespace: "Wrong_Name" is no name of an object in a cluster`,
+		"serviceaccount=-":                          `driver option serviceaccount: "-" is no name of an object in a cluster`,
+		"imagepullsecrets=good,b@d":                 `driver option imagepullsecrets: "b@d" is no name of an object in a cluster`,
 	} {
 		given := map[string]string{}
 		for word := range strings.SplitSeq(options, "|") {

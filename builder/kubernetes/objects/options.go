@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/distribution/reference"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -61,8 +63,8 @@ type option func(o *Options, value string) error
 // table has every option but env.*, by the names of docker buildx's driver as far as that has them.
 func table() map[string]option {
 	t := map[string]option{
-		"image":                       text(func(o *Options) *string { return &o.image }),
-		"namespace":                   text(func(o *Options) *string { return &o.Namespace }),
+		"image":                       imageName(func(o *Options) *string { return &o.image }),
+		"namespace":                   objectName(func(o *Options) *string { return &o.Namespace }),
 		"replicas":                    replicas,
 		"rootless":                    truth(func(o *Options) *bool { return &o.Rootless }),
 		"timeout":                     timeout,
@@ -72,19 +74,19 @@ func table() map[string]option {
 		"annotations":                 pairs(func(o *Options) *map[string]string { return &o.annotations }),
 		"labels":                      pairs(func(o *Options) *map[string]string { return &o.labels }),
 		"tolerations":                 tolerations,
-		"serviceaccount":              text(func(o *Options) *string { return &o.serviceAccount }),
-		"schedulername":               text(func(o *Options) *string { return &o.schedulerName }),
-		"priorityclass":               text(func(o *Options) *string { return &o.priority }),
+		"serviceaccount":              objectName(func(o *Options) *string { return &o.serviceAccount }),
+		"schedulername":               objectName(func(o *Options) *string { return &o.schedulerName }),
+		"priorityclass":               objectName(func(o *Options) *string { return &o.priority }),
 		"imagepullsecrets":            pullSecrets,
 		"affinity":                    document(func(o *Options, v map[string]any) { o.affinity = v }),
 		"securitycontext":             document(func(o *Options, v map[string]any) { o.security = v }),
 		"topologyspread":              document(func(o *Options, v []any) { o.spread = v }),
 		"safe-to-evict":               truth(func(o *Options) *bool { return &o.evictable }),
 		optStorage:                    size(func(o *Options) *string { return &o.storage }),
-		"storageclass":                text(func(o *Options) *string { return &o.storageClass }),
+		"storageclass":                objectName(func(o *Options) *string { return &o.storageClass }),
 		"buildkit-root-volume-memory": size(func(o *Options) *string { return &o.memoryVolume }),
 		"qemu.install":                truth(func(o *Options) *bool { return &o.qemu }),
-		"qemu.image":                  text(func(o *Options) *string { return &o.qemuImage }),
+		"qemu.image":                  imageName(func(o *Options) *string { return &o.qemuImage }),
 		"default-load":                noLoad,
 	}
 	for _, kind := range []string{"requests", "limits"} {
@@ -156,10 +158,31 @@ func (o Options) contradiction() error {
 	return o.resources.contradiction("")
 }
 
-func text(field func(*Options) *string) option {
+// aName is what the names of objects are: a part of a DNS name, or several (RFC 1123).
+var aName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+
+const maxObjectName = 253 // bytes
+
+// CheckName returns an error if an object cannot have this name.
+func CheckName(name string) error {
+	if !aName.MatchString(name) || len(name) > maxObjectName {
+		return fmt.Errorf("%q is no name of an object in a cluster: these have a-z, 0-9, dots and hyphens", name)
+	}
+	return nil
+}
+
+func objectName(field func(*Options) *string) option {
 	return func(o *Options, v string) error {
-		if *field(o) = v; v == "" {
-			return errors.New("it is empty")
+		*field(o) = v
+		return CheckName(v)
+	}
+}
+
+func imageName(field func(*Options) *string) option {
+	return func(o *Options, v string) error {
+		*field(o) = v
+		if _, err := reference.ParseNormalizedNamed(v); err != nil {
+			return fmt.Errorf("%q is no name of an image: %w", v, err)
 		}
 		return nil
 	}
@@ -233,6 +256,11 @@ func pullSecrets(o *Options, v string) error {
 	o.pullSecrets = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
 	if len(o.pullSecrets) == 0 {
 		return errors.New("it names no secret")
+	}
+	for _, secret := range o.pullSecrets {
+		if err := CheckName(secret); err != nil {
+			return err
+		}
 	}
 	return nil
 }

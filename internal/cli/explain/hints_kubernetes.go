@@ -21,6 +21,9 @@ func kubernetesHint(err error) string {
 		return "if the cluster makes room or repairs it by itself, as an autoscaler does, let builds wait for that: --driver-opt timeout=5m;\n" +
 			"      kubectl describe " + late.Object + " shows more while a build waits"
 	}
+	if _, ok := errors.AsType[*kubernetes.ConfigError](err); ok {
+		return "kubectl config get-contexts lists what it knows; KUBECONFIG names its file, if that is not ~/.kube/config"
+	}
 	if e, ok := errors.AsType[*kubernetes.NamespaceError](err); ok {
 		return fmt.Sprintf("kubectl create namespace %s makes it", e.Namespace)
 	}
@@ -49,6 +52,8 @@ func kubernetesHint(err error) string {
 		return "add --push, or run an engine here"
 	case errors.Is(err, kubectl.ErrMissing):
 		return "install kubectl (https://kubernetes.io/docs/tasks/tools), and see that it is on the PATH"
+	case kubectl.Reason(err) == "Unauthorized":
+		return "log in to the cluster, so that kubectl auth whoami knows you"
 	case kubectl.Reason(err) == "Forbidden":
 		return "docker multiarch doctor shows which rights are missing; docs/kubernetes.md has the Role that suffices"
 	}
