@@ -179,7 +179,12 @@ func (d *Details) Ask(ctx context.Context, c *bkclient.Client, depth Depth, answ
 
 // CountBuilds counts the builds that run now.
 func CountBuilds(ctx context.Context, c *bkclient.Client) (int, error) {
-	events, err := c.ControlClient().ListenBuildHistory(ctx, &controlapi.BuildHistoryRequest{ActiveOnly: true, EarlyExit: true})
+	return countBuilds(ctx, c, "")
+}
+
+// countBuilds counts those with a reference; "" is any.
+func countBuilds(ctx context.Context, c *bkclient.Client, ref string) (int, error) {
+	events, err := c.ControlClient().ListenBuildHistory(ctx, &controlapi.BuildHistoryRequest{ActiveOnly: true, EarlyExit: true, Ref: ref})
 	if err != nil {
 		return 0, err
 	}

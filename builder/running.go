@@ -14,3 +14,12 @@ func (n *Node) Running(ctx context.Context) (int, error) {
 	defer cancel()
 	return CountBuilds(ctx, n.Client)
 }
+
+// Recording reports whether a build that has this reference still runs on the node: it has exported, if its client has left with success, and its
+// record is being written.
+func (n *Node) Recording(ctx context.Context, ref string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, runningWithin)
+	defer cancel()
+	count, err := countBuilds(ctx, n.Client, ref)
+	return count > 0, err
+}

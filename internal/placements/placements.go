@@ -1,8 +1,10 @@
-// Package placements remembers which node was the last to build each platform of a build context: the node has its cache.
+// Package placements remembers which node was the last to build each platform of a build context: the node has its cache. It also remembers the
+// builds of a context whose clients did not wait for their ends.
 package placements
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -59,4 +61,33 @@ func (m Memory) Put(nodes Last) {
 	if data, err := json.Marshal(last); err == nil {
 		m.folder().Put(m.name(), data)
 	}
+}
+
+// left is a build whose client did not wait for its end.
+type left struct {
+	Ref string
+	At  time.Time
+}
+
+// ends is how long such a build may still matter.
+const ends = 10 * time.Second
+
+func (m Memory) nameOn(node string) string {
+	return digest.FromString(m.Project + "\n" + node).Encoded()
+}
+
+// Leave records that the client of a build on a node has left before the build's end.
+func (m Memory) Leave(node, ref string) {
+	if data, err := json.Marshal(left{ref, time.Now()}); err == nil {
+		m.folder().Put(m.nameOn(node), data)
+	}
+}
+
+// Left returns the last build on a node that was left a moment ago; "" if there is none.
+func (m Memory) Left(node string) (ref string) {
+	var l left
+	if json.Unmarshal(m.folder().Get(m.nameOn(node)), &l) != nil || time.Since(l.At) > ends {
+		return ""
+	}
+	return l.Ref
 }

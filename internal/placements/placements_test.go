@@ -1,9 +1,11 @@
 package placements
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,4 +40,22 @@ func TestADamagedRecordIsNone(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	Memory{}.Put(Last{"linux/amd64": "a"}) // has no folder
+}
+
+func TestABuildThatWasLeftIsRememberedForAMoment(t *testing.T) {
+	m := Memory{Dir: t.TempDir(), Project: "one"}
+	m.Leave("a", "first")
+	m.Leave("a", "second")
+	m.Leave("b", "other")
+	if got := m.Left("a"); got != "second" {
+		t.Errorf("got %q", got)
+	}
+	if got := (Memory{Dir: m.Dir, Project: "two"}).Left("a"); got != "" {
+		t.Errorf("another context's build is %q", got)
+	}
+	old, _ := json.Marshal(left{"third", time.Now().Add(-ends - time.Second)})
+	m.folder().Put(m.nameOn("a"), old)
+	if got := m.Left("a"); got != "" {
+		t.Errorf("got %q, which has ended long ago", got)
+	}
 }

@@ -82,6 +82,8 @@ type Node struct {
 	Return Returner
 	// Running counts the builds that run on the node now; nil counts none. It is called only if other nodes are equally good.
 	Running func(context.Context) (int, error)
+	// Recording reports whether the record of a build, whose reference is given, is still being written; nil if nobody can tell.
+	Recording func(ctx context.Context, ref string) (bool, error)
 }
 
 // lister lists layers of images on the node; nil if the node is near.
@@ -147,7 +149,7 @@ type Env struct {
 	Bases string
 	// Pushed remembers earlier pushes.
 	Pushed pushed.Memory
-	// Placements is the folder with the nodes that have built each context last; "" remembers none.
+	// Placements is the folder with the nodes that have built each context last, and the builds that nobody waited for; "" remembers none.
 	Placements string
 	// Times is the folder of the recorded times of steps under an emulator; "" records nothing.
 	Times string

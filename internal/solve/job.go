@@ -217,7 +217,7 @@ func (j job) lost(ctx context.Context, err error) error {
 	if j.up == nil || ctx.Err() != nil || len(j.env.Nodes) == 1 && j.up.Err() == nil && !j.node.Return.Away() {
 		return err
 	}
-	if failure.Disconnected(err) {
+	if failure.Disconnected(err) || failure.Cancelled(err) { // BuildKit cancels a solve whose session has ended
 		select {
 		case <-j.up.Done():
 		case <-ctx.Done():

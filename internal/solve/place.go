@@ -56,6 +56,11 @@ func (t task) place(ctx context.Context, all []plan.Candidate, probes []probe) (
 // recording is how long BuildKit takes to write the record of a build that has ended, for which a client does not wait.
 const recording = 200 * time.Millisecond
 
+const (
+	recordingAtMost = time.Second           // for a context to be sent anew is no worse
+	recordingPause  = 10 * time.Millisecond // between questions
+)
+
 // running counts the node's builds. A node that does not say counts as idle; its solves report what is wrong with it. One that has the context's
 // cache and looks busy is asked again, since it may only write a record.
 func (n Node) running(ctx context.Context, cached bool) int {
@@ -72,6 +77,33 @@ func (n Node) running(ctx context.Context, cached bool) int {
 	}
 	count, _ = n.Running(ctx)
 	return count
+}
+
+// leave records that this build has left its solve before BuildKit has written the record.
+func (r *nodeRun) leave(ref string) {
+	if len(r.req.Source.Dirs) > 0 {
+		r.placements().Leave(placementKey(r.node.Name, r.node.Address), ref)
+	}
+}
+
+// awaitLast waits until BuildKit has written the record of the last build of the context on a node, if that has ended a moment ago. BuildKit keeps
+// the context's last state for that build until then, and another one would have to send all of it.
+func (t task) awaitLast(ctx context.Context, n Node) {
+	ref := t.placements().Left(placementKey(n.Name, n.Address))
+	if ref == "" || n.Recording == nil || len(t.req.Source.Dirs) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, recordingAtMost)
+	defer cancel()
+	for ctx.Err() == nil {
+		if still, err := n.Recording(ctx, ref); err != nil || !still {
+			return
+		}
+		select {
+		case <-time.After(recordingPause):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // placements has the nodes that have built the context before.

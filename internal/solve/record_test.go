@@ -96,3 +96,31 @@ func TestACancelledBuildDoesNotWaitForItsRecord(t *testing.T) {
 	}
 	leftNothing(t)
 }
+
+func TestTheNextBuildOfAContextWaitsForTheRecordOfTheLastOne(t *testing.T) {
+	w := newHarness(t, copiesOnly)
+	w.env.Placements = t.TempDir()
+	var asked []string
+	w.env.Nodes[0].Recording = func(_ context.Context, ref string) (bool, error) {
+		asked = append(asked, ref)
+		if sent := sentContexts(w.Builder); len(asked) > 1 && sent != 1 {
+			t.Errorf("the context was sent %d times before the record was written", sent)
+		}
+		return len(asked) < 3, nil
+	}
+	w.mustRun()
+	if len(asked) > 0 {
+		t.Fatalf("the first build has asked for %q", asked)
+	}
+	w.mustRun()
+	if len(asked) != 3 || asked[0] == "" || asked[0] != asked[2] {
+		t.Errorf("the second build has asked for %q", asked)
+	}
+	asked = make([]string, 5)
+	w.env.Nodes[0].Near = false // the record of its last build was awaited
+	w.env.Placements = t.TempDir()
+	w.mustRun()
+	if w.mustRun(); len(asked) != 5 {
+		t.Errorf("a build that waits for its own record has asked for %q", asked)
+	}
+}

@@ -256,7 +256,7 @@ func (r *nodeRun) runSolve(ctx context.Context, opt client.SolveOpt, fn gateway.
 	if opt.Internal || !r.node.tellsExports() {
 		return runSolve(ctx, r.node.Solver, opt, fn, see)
 	}
-	return runRecorded(ctx, r.life, r.node.Solver, opt, fn, see)
+	return runRecorded(ctx, r.life, r.node.Solver, opt, fn, see, r.leave)
 }
 
 // fleet has the nodes of a build. It serves the build context to those that have jobs, and moves the jobs of a node that is lost.
@@ -328,6 +328,7 @@ func (f *fleet) open(k int) (*nodeRun, error) {
 		}
 		f.stops = append(f.stops, func() { lost(nil) })
 	}
+	f.awaitLast(f.ctx, n)
 	session, end, err := f.req.Source.Serve(f.ctx, broken, n.Solver, source.ServeOptions{
 		Client: f.env.Client, Omit: sink.StagePrefix, Walks: f.walks,
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/identity"
 	"github.com/moby/buildkit/session/exporter"
 	"github.com/moby/buildkit/session/exporter/exporterprovider"
 	"github.com/opencontainers/go-digest"
@@ -48,19 +49,21 @@ type recorded struct {
 }
 
 type answer struct {
-	resp *client.SolveResponse
-	err  error
+	resp  *client.SolveResponse
+	err   error
+	early bool // the record is not written yet
 }
 
 // runRecorded is [runSolve] for a solve that BuildKit records. It returns when everything is exported, which BuildKit tells the solve's session;
-// for the answer of a BuildKit that does not, it waits. The call ends with life, or with the connection.
+// for the answer of a BuildKit that does not, it waits. The call ends with life, or with the connection. leave is called before it returns without
+// having waited for the record, with the build's reference.
 func runRecorded(
-	ctx, life context.Context, s Solver, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus),
+	ctx, life context.Context, s Solver, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus), leave func(ref string),
 ) (*client.SolveResponse, error) {
 	solving, end := context.WithCancelCause(life)
 	unbind := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
 	w := &recorded{see: see, opened: make(chan gateway.Client, 1), answers: make(chan answer, 2), unbind: unbind}
-	opt.EnableSessionExporter = true
+	opt.EnableSessionExporter, opt.Ref = true, identity.NewID()
 	opt.Session = append(slices.Clone(opt.Session), exporterprovider.New(nothingMore, exporterprovider.WithFinalizeCallback(w.exported)))
 	go func() {
 		defer end(nil)
@@ -69,9 +72,12 @@ func runRecorded(
 			w.opened <- gw
 			return fn(ctx, gw)
 		}, w.pass)
-		w.answers <- answer{resp, err}
+		w.answers <- answer{resp: resp, err: err}
 	}()
 	first := <-w.answers
+	if first.early {
+		leave(opt.Ref)
+	}
 	return first.resp, first.err
 }
 
@@ -88,7 +94,7 @@ func (w *recorded) exported(ctx context.Context, response map[string]string) err
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.complete = true
-	w.answers <- answer{resp: &client.SolveResponse{ExporterResponse: response}}
+	w.answers <- answer{resp: &client.SolveResponse{ExporterResponse: response}, early: true}
 	return nil
 }
 

@@ -172,7 +172,7 @@ func solveNode(n *builder.Node, clusters *podtest.Clusters, opt cli.ConnectOptio
 		Node: plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
 		ID:   n.ID, Address: n.Endpoint.Address, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), Layers: n.Resumed(),
 		OnHost: n.OnHost, HostChosen: n.HostChosen, LocalImages: n.LocalImages, Near: n.Near, RoundTrip: n.RoundTrip, Caches: n.Caches, Probe: n.Probe,
-		Running: n.Running, Why: n.Why, Return: n.Return,
+		Running: n.Running, Recording: n.Recording, Why: n.Why, Return: n.Return,
 	}
 	if n.Endpoint.Address != "" {
 		node.Builder = n.Endpoint.Builder
