@@ -23,8 +23,13 @@ func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) 
 	wctx, cancel := context.WithTimeoutCause(ctx, wait, context.DeadlineExceeded)
 	defer cancel()
 	first := have
-	for pause := newPause(); ; {
-		l, err := k.target(have).connect(wctx)
+	pause, began := newPause(), time.Now()
+	for {
+		to := k.target(have)
+		if to.starting = to.local && k.startedHere(have) && time.Since(began) < directOnly; to.starting {
+			pause.next = newPause().next // it costs nothing to try again
+		}
+		l, err := to.connect(wctx)
 		if err == nil {
 			return k.node(have, l), nil
 		}
@@ -54,6 +59,9 @@ func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) 
 		}
 	}
 }
+
+// directOnly is how long a BuildKit that was started is reached for without a command. It listens after some tenths of a second.
+const directOnly = 2 * time.Second
 
 // ends reports whether BuildKit keeps ending by itself. first is the container as this run has found it.
 func (k *reconciler) ends(first, now observed) bool {

@@ -24,14 +24,17 @@ type target struct {
 	pid    int     // 0: unknown
 	local  bool    // the shortcut may be tried
 	beside *beside // what the command of the first connection runs besides; nil: nothing
+	// starting means that BuildKit was started a moment ago. Where its socket would be reached directly, no command is started to reach it.
+	starting bool
 }
 
 // dial connects to the buildkitd in the container: directly to its socket where that is reachable, else
 // through a command in the container.
 func (t target) dial(ctx context.Context) (net.Conn, error) {
 	if t.local && t.pid > 0 {
-		if conn, err := dialLocal(ctx, t.id, t.pid); err == nil {
-			return conn, nil
+		conn, err := dialLocal(ctx, t.id, t.pid)
+		if err == nil || t.starting && onThisKernel(t.id, t.pid) {
+			return conn, err
 		}
 	}
 	connect := []string{"buildctl", "dial-stdio"}
