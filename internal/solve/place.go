@@ -79,13 +79,6 @@ func (n Node) running(ctx context.Context, cached bool) int {
 	return count
 }
 
-// leave records that this build has left its solve before BuildKit has written the record.
-func (r *nodeRun) leave(ref string) {
-	if len(r.req.Source.Dirs) > 0 {
-		r.placements().Leave(placementKey(r.node.Name, r.node.Address), ref)
-	}
-}
-
 // awaitLast waits until BuildKit has written the record of the last build of the context on a node, if that has ended a moment ago. BuildKit keeps
 // the context's last state for that build until then, and another one would have to send all of it.
 func (t task) awaitLast(ctx context.Context, n Node) {

@@ -259,6 +259,13 @@ func (r *nodeRun) runSolve(ctx context.Context, opt client.SolveOpt, fn gateway.
 	return runRecorded(ctx, r.life, r.node.Solver, opt, fn, see, r.leave)
 }
 
+// leave records that this build has left its solve before BuildKit has written the record.
+func (r *nodeRun) leave(ref string) {
+	if len(r.req.Source.Dirs) > 0 {
+		r.placements().Leave(placementKey(r.node.Name, r.node.Address), ref)
+	}
+}
+
 // fleet has the nodes of a build. It serves the build context to those that have jobs, and moves the jobs of a node that is lost.
 type fleet struct {
 	task
