@@ -23,10 +23,13 @@ func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) 
 	wctx, cancel := context.WithTimeoutCause(ctx, wait, context.DeadlineExceeded)
 	defer cancel()
 	first := have
-	pause, began := newPause(), time.Now()
+	pause, direct := newPause(), time.Time{}
+	if k.local() && k.startedHere(have) {
+		direct = time.Now().Add(directOnly)
+	}
 	for {
 		to := k.target(have)
-		if to.starting = to.local && k.startedHere(have) && time.Since(began) < directOnly; to.starting {
+		if to.direct = direct; time.Now().Before(direct) {
 			pause.next = newPause().next // it costs nothing to try again
 		}
 		l, err := to.connect(wctx)

@@ -24,8 +24,8 @@ type target struct {
 	pid    int     // 0: unknown
 	local  bool    // the shortcut may be tried
 	beside *beside // what the command of the first connection runs besides; nil: nothing
-	// starting means that BuildKit was started a moment ago. Where its socket would be reached directly, no command is started to reach it.
-	starting bool
+	// direct is until when a socket that could be reached directly is not reached by a command: BuildKit was started a moment ago.
+	direct time.Time
 }
 
 // dial connects to the buildkitd in the container: directly to its socket where that is reachable, else
@@ -33,7 +33,7 @@ type target struct {
 func (t target) dial(ctx context.Context) (net.Conn, error) {
 	if t.local && t.pid > 0 {
 		conn, err := dialLocal(ctx, t.id, t.pid)
-		if err == nil || t.starting && onThisKernel(t.id, t.pid) {
+		if err == nil || time.Now().Before(t.direct) && onThisKernel(t.id, t.pid) {
 			return conn, err
 		}
 	}
@@ -95,6 +95,15 @@ func dialEarly(ctx context.Context, t target, containers []string, probe []platf
 		}
 	}()
 	return e
+}
+
+// besides returns what runs beside the connection to a container; nil if nothing does.
+func (e *earlyConn) besides(container string) *beside {
+	<-e.done
+	if e.err != nil || e.container != container {
+		return nil
+	}
+	return e.beside
 }
 
 // take hands the connection to a container over, once; ok is false if there is none.

@@ -192,7 +192,7 @@ func (k *reconciler) next(ctx context.Context, have observed) (step, error) {
 // with privileges is treated as if it had changed: the next step replaces it.
 func (k *reconciler) use(ctx context.Context, have observed) (*Node, error) {
 	k.ahead = builder.ProbeAhead(ctx, func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
-		return k.spec.Probes.probe(ctx, k.target(have), k.early.beside, ps...)
+		return k.spec.Probes.probe(ctx, k.target(have), k.early.besides(k.container()), ps...)
 	}, k.spec.Probe)
 	node, err := k.connectJudged(ctx, have)
 	if err != nil {
