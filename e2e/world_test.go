@@ -127,7 +127,7 @@ func TestNothingInTheUsersHomeIsTouched(t *testing.T) {
 			s.Error("the configuration has changed")
 		}
 		// The files that later commands may use are kept where users' programs keep their caches.
-		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"engines", "layers", "pushes"}} {
+		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"engines", "layers", "placements", "pushes"}} {
 			entries, err := os.ReadDir(filepath.Join(s.home, dir))
 			s.check(err)
 			var names []string
