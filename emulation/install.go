@@ -46,7 +46,7 @@ type InstallOptions struct {
 	Platforms []platform.Platform
 
 	Engine engine.Info // has whether the engine is rootless; with the zero value Install tries
-	Status *Status     // the result of a recent Probe of at least these platforms; nil: Install probes first
+	Status *Status     // the result of a recent Probe; nil, or if it lacks one of these platforms: Install probes first
 
 	// Kernel also installs for platforms that only BuildKit's own emulators run. If false, Builder is
 	// sufficient.
@@ -139,8 +139,8 @@ type installer struct {
 
 // observe updates now.
 func (in *installer) observe(ctx context.Context) error {
-	if in.Status != nil {
-		in.now, in.Status = *in.Status, nil
+	if known := in.Status; known != nil && known.has(in.Platforms) {
+		in.now, in.Status = *known, nil
 		return nil
 	}
 	var err error

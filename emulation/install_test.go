@@ -157,6 +157,11 @@ func TestInstallUsesTheStatusItIsGiven(t *testing.T) {
 	if _, err := Install(t.Context(), opt); err != nil || k.probes != 1 {
 		t.Errorf("error %v, %d probes", err, k.probes)
 	}
+	opt = options(k, "amd64", "386")
+	opt.Status = &st
+	if _, err := Install(t.Context(), opt); err != nil || k.probes != 2 {
+		t.Errorf("a status that lacks a platform: error %v, %d probes", err, k.probes)
+	}
 }
 
 func TestInstallForTheKernelIsNotContentWithTheBuildersEmulator(t *testing.T) {

@@ -87,6 +87,14 @@ func (s Status) Arch(name string) (_ Support, ok bool) {
 	return Support{}, false
 }
 
+// has reports whether the platforms' architectures were probed.
+func (s Status) has(ps []platform.Platform) bool {
+	return !slices.ContainsFunc(ArchsOf(ps...), func(a Arch) bool {
+		_, probed := s.Arch(a.Name)
+		return !probed
+	})
+}
+
 // Mode returns how the kernel runs programs of a platform. A platform that was not probed, is unknown,
 // or is not Linux has None.
 //

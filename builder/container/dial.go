@@ -97,10 +97,15 @@ func dialEarly(ctx context.Context, t target, containers []string, probe []platf
 	return e
 }
 
+// leadsTo waits for the connection, and reports whether there is one to a container.
+func (e *earlyConn) leadsTo(container string) bool {
+	<-e.done
+	return e.err == nil && e.container == container
+}
+
 // besides returns what runs beside the connection to a container; nil if nothing does.
 func (e *earlyConn) besides(container string) *beside {
-	<-e.done
-	if e.err != nil || e.container != container {
+	if !e.leadsTo(container) {
 		return nil
 	}
 	return e.beside
@@ -108,8 +113,7 @@ func (e *earlyConn) besides(container string) *beside {
 
 // take hands the connection to a container over, once; ok is false if there is none.
 func (e *earlyConn) take(container string) (l *link.Link, ok bool) {
-	<-e.done
-	if e.taken || e.err != nil || e.container != container {
+	if !e.leadsTo(container) || e.taken {
 		return nil, false
 	}
 	e.taken = true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -160,10 +161,27 @@ func (r *reconciler) await(ctx context.Context, podHash string) ([]pod, error) {
 func (r *reconciler) notReady(ctx context.Context, o obstacle, waited time.Duration) error {
 	e := &NotReadyError{obstacle: o, Patient: r.opt.Patient, Waited: waited}
 	if o.Crashed != "" {
-		lines := buildkitmsg.Reasons(strings.Split(r.Logs(ctx, o.Object, o.Crashed, logRead, o.Again), "\n"))
-		e.Log = strings.Join(lines[max(0, len(lines)-logLines):], "\n")
+		e.Log = excerpt(r.Logs(ctx, o.Object, o.Crashed, logRead, o.Again))
 	}
 	return e
+}
+
+// complaint is a line of a log that may say why a program has ended.
+var complaint = regexp.MustCompile(`(?i)\b(error|incorrect usage|fatal|panic)\b`)
+
+// excerpt returns the end of a log, after its last complaint if that is further above: a program may print much after it.
+func excerpt(log string) string {
+	lines := buildkitmsg.Reasons(strings.Split(log, "\n"))
+	end := lines[max(0, len(lines)-logLines):]
+	if slices.ContainsFunc(end, complaint.MatchString) {
+		return strings.Join(end, "\n")
+	}
+	for _, line := range slices.Backward(lines) {
+		if complaint.MatchString(line) {
+			return strings.Join(append([]string{line, "…"}, end...), "\n")
+		}
+	}
+	return strings.Join(end, "\n")
 }
 
 // watchPods sends what becomes of the pods until ctx ends.

@@ -173,3 +173,23 @@ func TestAPodThatNoSchedulerHasLookedAtSaysSo(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAnExcerptOfALogHasItsComplaint(t *testing.T) {
+	t.Parallel()
+	help := strings.Repeat("--flag  enables an option\n", 30) + "--version"
+	const usage = "Incorrect Usage. flag provided but not defined: -x"
+	for _, after := range []string{"", "\n[rootlesskit:parent] error: child exited: exit status 1"} {
+		if got := excerpt(usage + "\n" + help + after); got != usage {
+			t.Errorf("got %s", got)
+		}
+	}
+	if got := excerpt("fatal: no emulator\n" + help); !strings.HasPrefix(got, "fatal: no emulator\n…\n--flag") {
+		t.Errorf("got %s", got)
+	}
+	if got := excerpt(help + "\nerror: no space"); strings.Count(got, "\n") != logLines-1 || !strings.HasSuffix(got, "error: no space") {
+		t.Errorf("got %s", got)
+	}
+	if got := excerpt("one\ntwo"); got != "one\ntwo" {
+		t.Errorf("got %s", got)
+	}
+}

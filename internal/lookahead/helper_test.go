@@ -108,7 +108,7 @@ func (w *harness) probe(ctx context.Context, _ ...platform.Platform) (s emulatio
 	return s, context.Cause(ctx)
 }
 
-func (w *harness) install(context.Context, []platform.Platform) error {
+func (w *harness) install(context.Context, *emulation.Status, []platform.Platform) error {
 	w.installed++
 	return errors.New("the engine is rootless")
 }

@@ -57,7 +57,7 @@ func TestACancelledBuildEndsWithItsCauseAndMovesNoTag(t *testing.T) {
 		},
 		"while emulators are installed": func(w *harness, b *blocker) {
 			w.kernel = nil
-			w.env.Nodes[0].Install = func(ctx context.Context, _ []platform.Platform) error {
+			w.env.Nodes[0].Install = func(ctx context.Context, _ *emulation.Status, _ []platform.Platform) error {
 				return b.wait(ctx)
 			}
 		},

@@ -257,7 +257,7 @@ func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []e
 		if !ready {
 			continue
 		}
-		failed := r.install(ctx, its)
+		failed := r.install(ctx, &status[k], its)
 		var err error
 		if status[k], err = r.node.Probe(ctx, slices.Concat(plan.ForNode(on, k, c.targets), runs(plan.ForNode(on, k, graphs)))...); err != nil {
 			return plan.Plan{}, cannotRun(nil, r.unprobed(err))

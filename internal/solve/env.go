@@ -66,8 +66,9 @@ type Node struct {
 	// Probe finds out how the node's kernel runs programs of the platforms. It is called only if one of them has another architecture than
 	// the node.
 	Probe func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error)
-	// Install makes the node's kernel run programs of the platforms; nil if this program cannot do that.
-	Install func(context.Context, []platform.Platform) error
+	// Install makes the node's kernel run programs of the platforms; nil if this program cannot do that. now is what the kernel was just seen to
+	// run, nil if that is not known.
+	Install func(ctx context.Context, now *emulation.Status, ps []platform.Platform) error
 	// HostGateway is the address under which the node's steps reach its host; it is used only if the request has it.
 	HostGateway string
 	// Engine is the engine beside the node, which runs the tests of its images; nil: that of [Env] runs them.

@@ -70,7 +70,7 @@ func (w *harness) probe(ctx context.Context, _ ...platform.Platform) (emulation.
 	return status(w.kernel), context.Cause(ctx)
 }
 
-func (w *harness) install(_ context.Context, ps []platform.Platform) error {
+func (w *harness) install(_ context.Context, _ *emulation.Status, ps []platform.Platform) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.installed = append(w.installed, formatted(ps)...)

@@ -57,7 +57,10 @@ func TestAPlatformThatMayBeMissingIsLeftOutWhateverItsFailure(t *testing.T) {
 		},
 		"its emulator cannot be had": func(w *harness) {
 			w.kernel = nil
-			w.env.Nodes[0].Install = func(_ context.Context, ps []platform.Platform) error {
+			w.env.Nodes[0].Install = func(_ context.Context, now *emulation.Status, ps []platform.Platform) error {
+				if both := len(ps) > 1; (now != nil) != both {
+					t.Errorf("%q begin with %v", formatted(ps), now) // the first installation may have changed it
+				}
 				if slices.Contains(formatted(ps), "linux/arm64") {
 					return errors.New("nobody has one")
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/placements"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -71,10 +72,7 @@ func (n Node) running(ctx context.Context, cached bool) int {
 	if count == 0 || !cached {
 		return count
 	}
-	select {
-	case <-time.After(recording):
-	case <-ctx.Done():
-	}
+	_ = manifest.Sleep(ctx, recording)
 	count, _ = n.Running(ctx)
 	return count
 }
@@ -92,10 +90,7 @@ func (t task) awaitLast(ctx context.Context, n Node) {
 		if still, err := n.Recording(ctx, ref); err != nil || !still {
 			return
 		}
-		select {
-		case <-time.After(recordingPause):
-		case <-ctx.Done():
-		}
+		_ = manifest.Sleep(ctx, recordingPause)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
@@ -197,13 +198,13 @@ func (r *nodeRun) recorded() int {
 }
 
 // install makes a node run the platforms that its jobs are missing. Where that fails for all, it tries again without the platforms that
-// only optional targets need: one missing emulator must not block the rest.
-func (r *nodeRun) install(ctx context.Context, its plan.Plan) error {
+// only optional targets need: one missing emulator must not block the rest. now is by which the plan was made.
+func (r *nodeRun) install(ctx context.Context, now *emulation.Status, its plan.Plan) error {
 	missing := its.Missing()
-	err := r.node.Install(ctx, missing)
+	err := r.node.Install(ctx, now, missing)
 	needed := its.MissingOf(func(j plan.Job) bool { return !r.req.optional(j.Platform) })
 	if err != nil && len(needed) > 0 && len(needed) < len(missing) {
-		if again := r.node.Install(ctx, needed); again != nil {
+		if again := r.node.Install(ctx, nil, needed); again != nil {
 			return again
 		}
 	}

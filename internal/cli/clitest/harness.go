@@ -101,7 +101,7 @@ func (s *Harness) connect(ctx context.Context, opt cli.ConnectOptions) (*cli.Con
 	node := solve.Node{
 		Node: plan.Node{Name: "default", Platforms: s.Platforms, CPUs: 2}, Solver: s.Builder, Blobs: s.Builder, Layers: s.Builder, Near: true,
 		Probe: func(context.Context, ...platform.Platform) (emulation.Status, error) { return emulated, nil },
-		Install: func(context.Context, []platform.Platform) error {
+		Install: func(context.Context, *emulation.Status, []platform.Platform) error {
 			return errors.New("the engine is rootless")
 		},
 	}

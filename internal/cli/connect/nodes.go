@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -169,11 +168,10 @@ func attend(ctx context.Context, nodes []*builder.Node, note diag.Notes) (closed
 
 // solveNode returns a node as package solve uses it.
 func solveNode(n *builder.Node, clusters *podtest.Clusters, opt cli.ConnectOptions) solve.Node {
-	var last lastProbe
 	node := solve.Node{
 		Node: plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
 		ID:   n.ID, Address: n.Endpoint.Address, Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), Layers: n.Resumed(),
-		OnHost: n.OnHost, HostChosen: n.HostChosen, LocalImages: n.LocalImages, Near: n.Near, RoundTrip: n.RoundTrip, Caches: n.Caches, Probe: last.of(n),
+		OnHost: n.OnHost, HostChosen: n.HostChosen, LocalImages: n.LocalImages, Near: n.Near, RoundTrip: n.RoundTrip, Caches: n.Caches, Probe: n.Probe,
 		Running: n.Running, Recording: n.Recording, Why: n.Why, Return: n.Return,
 	}
 	if n.Endpoint.Address != "" {
@@ -188,39 +186,11 @@ func solveNode(n *builder.Node, clusters *podtest.Clusters, opt cli.ConnectOptio
 	if n.Engine != nil {
 		node.Engine = n.Engine.Engine
 		node.Container, node.ContainerImage, node.BlobsFolder = n.Engine.Container, n.Engine.ImageID, n.Engine.Blobs
-		node.Install = func(ctx context.Context, ps []platform.Platform) error {
+		node.Install = func(ctx context.Context, now *emulation.Status, ps []platform.Platform) error {
 			return installEmulators(ctx, n.Engine.Images, opt.Note, emulation.InstallOptions{
-				Probe: n.Probe, Status: last.take(ps), Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note.Say, Kernel: opt.Containers,
+				Probe: n.Probe, Status: now, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note.Say, Kernel: opt.Containers,
 			})
 		}
 	}
 	return node
-}
-
-// lastProbe is the result of a node's last probe, with which an installation begins, once: the build has just decided by it.
-type lastProbe struct {
-	status atomic.Pointer[emulation.Status]
-}
-
-// of returns the node's probe, which is remembered.
-func (l *lastProbe) of(n *builder.Node) emulation.Prober {
-	return func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
-		status, err := n.Probe(ctx, ps...)
-		if err == nil {
-			l.status.Store(&status)
-		}
-		return status, err
-	}
-}
-
-// take returns the result if it has these platforms, else nil.
-func (l *lastProbe) take(ps []platform.Platform) *emulation.Status {
-	status := l.status.Swap(nil)
-	if status == nil || slices.ContainsFunc(emulation.ArchsOf(ps...), func(a emulation.Arch) bool {
-		_, has := status.Arch(a.Name)
-		return !has
-	}) {
-		return nil
-	}
-	return status
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -110,26 +109,3 @@ func TestOfSeveralNodesThoseThatMayEmulateAreProbedAhead(t *testing.T) {
 type noShell struct{}
 
 func (noShell) Run(context.Context, string) ([]byte, error) { return nil, errRefused }
-
-func TestAnInstallationBeginsWithWhatTheBuildHasJustFoundOut(t *testing.T) {
-	known := emulation.Status{Archs: []emulation.Support{{Arch: "amd64", Mode: emulation.Native}, {Arch: "arm64"}}}
-	for name, tt := range map[string]struct {
-		asked platform.Platform
-		found bool
-	}{
-		"a platform that was probed": {arm64, true},
-		"another one":                {platform.Platform{OS: "linux", Architecture: "s390x"}, false},
-	} {
-		var last lastProbe
-		if last.take([]platform.Platform{tt.asked}) != nil {
-			t.Errorf("%s: there is a result before any probe", name)
-		}
-		last.status.Store(&known)
-		if got := last.take([]platform.Platform{tt.asked}); (got != nil) != tt.found {
-			t.Errorf("%s: %v", name, got)
-		}
-		if last.take([]platform.Platform{tt.asked}) != nil {
-			t.Errorf("%s: the result is used a second time", name)
-		}
-	}
-}
