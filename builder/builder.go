@@ -12,13 +12,13 @@ package builder
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -155,7 +155,7 @@ type RemoveOptions struct {
 	Trusted   []digest.Digest // as in Spec
 }
 
-var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+var validName = lazyregexp.New(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // CheckName returns an error unless name can be a builder's: letters, digits, dot, dash and underscore,
 // at most 64, not starting with a mark. (The engine allows the same in container names.)
@@ -165,7 +165,7 @@ func CheckName(name string) error { return checkName("builder", name) }
 func CheckNode(name string) error { return checkName("node", name) }
 
 func checkName(what, name string) error {
-	if len(name) > 64 || !validName.MatchString(name) {
+	if len(name) > 64 || !validName().MatchString(name) {
 		return fmt.Errorf("invalid %s name %q: use letters, digits, dots, dashes and underscores, at most 64, starting with a letter or digit", what, name)
 	}
 	return nil

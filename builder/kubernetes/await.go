@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/kubectl"
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/objects"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 const (
@@ -167,17 +167,17 @@ func (r *reconciler) notReady(ctx context.Context, o obstacle, waited time.Durat
 }
 
 // complaint is a line of a log that may say why a program has ended.
-var complaint = regexp.MustCompile(`(?i)\b(error|incorrect usage|fatal|panic)\b`)
+var complaint = lazyregexp.New(`(?i)\b(error|incorrect usage|fatal|panic)\b`)
 
 // excerpt returns the end of a log, after its last complaint if that is further above: a program may print much after it.
 func excerpt(log string) string {
 	lines := buildkitmsg.Reasons(strings.Split(log, "\n"))
 	end := lines[max(0, len(lines)-logLines):]
-	if slices.ContainsFunc(end, complaint.MatchString) {
+	if slices.ContainsFunc(end, complaint().MatchString) {
 		return strings.Join(end, "\n")
 	}
 	for _, line := range slices.Backward(lines) {
-		if complaint.MatchString(line) {
+		if complaint().MatchString(line) {
 			return strings.Join(append([]string{line, "…"}, end...), "\n")
 		}
 	}

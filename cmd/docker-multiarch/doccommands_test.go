@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
 	"github.com/google/shlex"
 	"github.com/spf13/cobra"
@@ -22,6 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder/kubernetes/kubectl"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/dockercli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/plugin"
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -123,13 +123,10 @@ func (noRegistry) RoundTrip(*http.Request) (*http.Response, error) { return nil,
 var errReached = errors.New("no registry in this test")
 
 // withoutServers returns the environment of the commands as the Docker CLI gives it, but without registries.
-func withoutServers(t *testing.T) (*cli.Env, *command.DockerCli) {
+func withoutServers(t *testing.T) (*cli.Env, *dockercli.CLI) {
 	t.Helper()
-	dockerCLI, err := command.NewDockerCli()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := connect.Env(dockerCLI, os.Stderr, "test")
+	docker := dockercli.New(io.Discard)
+	w := connect.Env(docker, os.Stderr, "test")
 	w.Streams = cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}
 	w.Drivers = drivers(w)
 	w.LookupEnv = func(string) (string, bool) { return "", false }
@@ -137,7 +134,7 @@ func withoutServers(t *testing.T) (*cli.Env, *command.DockerCli) {
 	w.Registry = func(context.Context, func(string), ...string) *manifest.Client {
 		return manifest.New(manifest.Options{Transport: noRegistry{}, Retry: manifest.Retry{MaxWait: -1}})
 	}
-	return w, dockerCLI
+	return w, docker
 }
 
 // runDocumented runs a command without an engine and without registries. It returns the error with which the command stops, unless the
@@ -148,8 +145,8 @@ func runDocumented(t *testing.T, c docCommand) error {
 	if err != nil {
 		return err
 	}
-	w, dockerCLI := withoutServers(t)
-	root := plugin.Alone(dockerCLI, newRoot(w, "docker-multiarch"))
+	w, docker := withoutServers(t)
+	root := plugin.Alone(docker, newRoot(w, "docker-multiarch"))
 	if _, rest, err := root.Find(args); err == nil && len(rest) == 0 && c.inline {
 		return nil
 	}
@@ -228,11 +225,8 @@ var foreignFlags = []string{
 var flagName = regexp.MustCompile(`(?:^| )--([a-z][a-z0-9-]*)`)
 
 func TestEveryFlagInTheDocumentationExists(t *testing.T) {
-	dockerCLI, err := command.NewDockerCli()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := plugin.Alone(dockerCLI, newRoot(&cli.Env{}, "docker-multiarch"))
+	docker := dockercli.New(io.Discard)
+	root := plugin.Alone(docker, newRoot(&cli.Env{}, "docker-multiarch"))
 	for file, text := range documentation(t) {
 		for i, line := range strings.Split(text, "\n") {
 			for _, code := range inlineCode.FindAllStringSubmatch(line, -1) {

@@ -5,13 +5,11 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log"
 	"os"
 
 	"github.com/docker/cli/cli-plugins/metadata"
-	"github.com/docker/cli/cli/command"
 	"github.com/sirupsen/logrus"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -21,6 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder/remote"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/dockercli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/plugin"
 )
@@ -36,18 +35,15 @@ func run() int {
 	listening := endOnSignal()
 	logrus.SetOutput(io.Discard) // the libraries' logs are not meant for the user
 	log.SetOutput(io.Discard)
-	dockerCLI, err := command.NewDockerCli()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return cli.ExitFailed
-	}
-	w := connect.Env(dockerCLI, os.Stderr, version)
+	docker := dockercli.New(os.Stderr)
+	w := connect.Env(docker, os.Stderr, version)
 	w.Listening = listening
 	w.Drivers = drivers(w)
+	var err error
 	if plugin.Standalone() {
-		err = plugin.Alone(dockerCLI, newRoot(w, "docker-multiarch")).Execute()
+		err = plugin.Alone(docker, newRoot(w, "docker-multiarch")).Execute()
 	} else {
-		err = plugin.Run(dockerCLI, newRoot(w, "multiarch"), os.Args[1:])
+		err = plugin.Run(docker, newRoot(w, "multiarch"), os.Args[1:])
 	}
 	return explain.Error(w.Err, w.Answered("docker multiarch", err))
 }

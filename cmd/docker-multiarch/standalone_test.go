@@ -1,21 +1,19 @@
 package main
 
 import (
+	"io"
 	"testing"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/dockercli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/plugin"
 )
 
 // Without the Docker CLI in front, the program has the CLI's flags as well as its own.
 func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
-	dockerCLI, err := command.NewDockerCli()
-	if err != nil {
-		t.Fatal(err)
-	}
+	docker := dockercli.New(io.Discard)
 	for _, args := range [][]string{{"-c", "a", "build", "-c", "512"}, {"build", "--context", "a", "-c", "512"}} {
 		root := newRoot(&cli.Env{}, "docker-multiarch")
 		build, _, err := root.Find([]string{"build"})
@@ -23,7 +21,7 @@ func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		build.RunE = func(*cobra.Command, []string) error { return nil }
-		plugin.Alone(dockerCLI, root)
+		plugin.Alone(docker, root)
 		chosen := ""
 		root.PersistentPreRunE = func(*cobra.Command, []string) error {
 			chosen = root.PersistentFlags().Lookup("context").Value.String()

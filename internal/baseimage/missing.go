@@ -2,7 +2,6 @@ package baseimage
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -23,7 +23,7 @@ type MissingPlatform struct {
 }
 
 // ofStage finds the platform of a stage in its FROM line.
-var ofStage = regexp.MustCompile(`(?i)^\s*FROM\s+--platform=(\S+)`)
+var ofStage = lazyregexp.New(`(?i)^\s*FROM\s+--platform=(\S+)`)
 
 // pinnedAt returns the value of --platform= in a line of a Dockerfile; "" if there is none.
 func pinnedAt(dockerfile []byte, line int) string {
@@ -31,7 +31,7 @@ func pinnedAt(dockerfile []byte, line int) string {
 	if line < 1 || line > len(lines) {
 		return ""
 	}
-	if m := ofStage.FindStringSubmatch(lines[line-1]); m != nil {
+	if m := ofStage().FindStringSubmatch(lines[line-1]); m != nil {
 		return m[1]
 	}
 	return ""

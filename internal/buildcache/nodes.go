@@ -3,13 +3,14 @@ package buildcache
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // Joined reports whether the exports of several nodes are joined under the name of this one.
@@ -82,12 +83,12 @@ func suffixed(names, node string) string {
 }
 
 // notInTag matches characters that a tag cannot have.
-var notInTag = regexp.MustCompile("[^A-Za-z0-9_.-]+")
+var notInTag = lazyregexp.New("[^A-Za-z0-9_.-]+")
 
 // shareTag returns the tag that a node exports to. A name that had to be changed gets a hash, so that it remains the node's own.
 func shareTag(tag, node string) string {
 	const most, hashed = 128, 8
-	share := tag + "-" + notInTag.ReplaceAllString(node, "-")
+	share := tag + "-" + notInTag().ReplaceAllString(node, "-")
 	if share == tag+"-"+node && len(share) <= most {
 		return share
 	}

@@ -8,8 +8,9 @@
 package buildkitmsg
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // noPlatform is containerd's text (core/images/image.go and handlers.go) for an index without an image for a platform.
@@ -17,14 +18,14 @@ const noPlatform = "no match for platform in manifest"
 
 // A frontend's lookup of an image fails with this text before the reason (client/llb/sourceresolver/imageresolver.go).
 var (
-	unresolved      = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
-	missingPlatform = regexp.MustCompile(`failed to resolve source metadata for (\S+): ` + noPlatform)
+	unresolved      = lazyregexp.New(`failed to resolve source metadata for (\S+): `)
+	missingPlatform = lazyregexp.New(`failed to resolve source metadata for (\S+): ` + noPlatform)
 )
 
 // UnresolvedImages returns the images, in BuildKit's spelling, that a frontend could not look up. The image is missing, access is denied, or
 // the registry is unreachable (client/llb/sourceresolver/imageresolver.go).
 func UnresolvedImages(err error) (images []string) {
-	for _, m := range unresolved.FindAllStringSubmatch(err.Error(), -1) {
+	for _, m := range unresolved().FindAllStringSubmatch(err.Error(), -1) {
 		images = append(images, m[1])
 	}
 	return images
@@ -39,7 +40,7 @@ func IsUnresolved(err error, image string) bool {
 // MissingPlatformImage returns the image, in BuildKit's spelling, whose index has no image for the requested platform. ok is false for any
 // other error (client/llb/sourceresolver/imageresolver.go, then core/images/image.go of containerd).
 func MissingPlatformImage(err error) (image string, ok bool) {
-	m := missingPlatform.FindStringSubmatch(err.Error())
+	m := missingPlatform().FindStringSubmatch(err.Error())
 	if m == nil {
 		return "", false
 	}

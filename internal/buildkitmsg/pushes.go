@@ -3,10 +3,10 @@ package buildkitmsg
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
@@ -20,12 +20,12 @@ func PushedTo(err error) (repository string, ok bool) {
 	return repository, ok
 }
 
-var unexpectedStatus = regexp.MustCompile(`(?i)unexpected status from [A-Z]+ request to \S+: (\d{3})\b`)
+var unexpectedStatus = lazyregexp.New(`(?i)unexpected status from [A-Z]+ request to \S+: (\d{3})\b`)
 
 // RegistryStatus returns the last HTTP status of a registry in an error of BuildKit, or in a line of its log about an attempt that it
 // repeats; 0 if there is none (core/remotes/errors of containerd; util/resolver/retryhandler/retry.go).
 func RegistryStatus(text string) int {
-	all := unexpectedStatus.FindAllStringSubmatch(text, -1)
+	all := unexpectedStatus().FindAllStringSubmatch(text, -1)
 	if len(all) == 0 {
 		return 0
 	}
@@ -37,7 +37,7 @@ func RegistryStatus(text string) int {
 // (core/remotes/docker/errdesc.go of containerd; util/errutil/errutil.go).
 var (
 	statusOfCode = map[string]int{"toomanyrequests": http.StatusTooManyRequests, "unavailable": http.StatusServiceUnavailable}
-	codes        = regexp.MustCompile(`(?m)(?:^|: )(toomanyrequests|unavailable|unknown)(?:: |$)`)
+	codes        = lazyregexp.New(`(?m)(?:^|: )(toomanyrequests|unavailable|unknown)(?:: |$)`)
 )
 
 // uploadLost are the words of registries that refuse a blob because another upload of it is under way, or that have forgotten an upload.
@@ -71,8 +71,8 @@ func Momentary(err error, logged int) (cause string, ok bool) {
 	if repository, ok := PushedTo(err); ok { // its name may be any words, and so may the URLs
 		text = strings.Replace(text, repository, "", 1)
 	}
-	text = strings.ToLower(urls.ReplaceAllString(text, ""))
-	if found := codes.FindStringSubmatch(text); status == 0 && found != nil {
+	text = strings.ToLower(urls().ReplaceAllString(text, ""))
+	if found := codes().FindStringSubmatch(text); status == 0 && found != nil {
 		if status = statusOfCode[found[1]]; status == 0 {
 			status = logged
 		}
@@ -93,22 +93,22 @@ func Momentary(err error, logged int) (cause string, ok bool) {
 	return "", false
 }
 
-var urls = regexp.MustCompile(`https?://\S+`)
+var urls = lazyregexp.New(`https?://\S+`)
 
 // loginRefused are the forms, in lower case, in which BuildKit shows a 401.
-var loginRefused = regexp.MustCompile(
+var loginRefused = lazyregexp.New(
 	`(?m)unexpected status from \S+ request to \S+: 401\b|: unauthorized(?:: |$)|: authorization failed|no basic auth credentials`,
 )
 
 // IsLoginRefused reports whether a push failed because the registry wanted another login.
-func IsLoginRefused(err error) bool { return loginRefused.MatchString(strings.ToLower(err.Error())) }
+func IsLoginRefused(err error) bool { return loginRefused().MatchString(strings.ToLower(err.Error())) }
 
 // mayBeQuirk are the texts, in lower case, of refusals that concern how BuildKit makes requests, which another client may make otherwise:
 // a look at a blob, a mount, an answer to a finished upload, a challenge.
-var mayBeQuirk = regexp.MustCompile(`unexpected status from head request|unexpected status from post request to \S+[?&]mount=|` +
+var mayBeQuirk = lazyregexp.New(`unexpected status from head request|unexpected status from post request to \S+[?&]mount=|` +
 	`unexpected status from put request to \S+: 2\d\d\b|no realm specified|blob unknown to registry`)
 
 // MayBeQuirk reports whether a push failed in a way that may be due to how BuildKit makes requests, so that another client could succeed.
 func MayBeQuirk(err error) bool {
-	return IsLoginRefused(err) || mayBeQuirk.MatchString(strings.ToLower(err.Error()))
+	return IsLoginRefused(err) || mayBeQuirk().MatchString(strings.ToLower(err.Error()))
 }

@@ -1,8 +1,9 @@
 package buildkitmsg
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // IsEntitlementMissing reports whether a build needs an entitlement, such as network.host, that its request does not grant
@@ -11,12 +12,12 @@ func IsEntitlementMissing(err error, name string) bool {
 	return strings.Contains(err.Error(), name+" is not allowed")
 }
 
-var deniedDevices = regexp.MustCompile(`devices? (\S+(?:, \S+)*) (?:is|are) requested by the build but not allowed`)
+var deniedDevices = lazyregexp.New(`devices? (\S+(?:, \S+)*) (?:is|are) requested by the build but not allowed`)
 
 // DeniedDevices returns the devices that a build needs and that its request does not grant, by their full names ("vendor.com/class=name")
 // (ValidateEntitlements in solver/llbsolver/vertex.go).
 func DeniedDevices(err error) []string {
-	found := deniedDevices.FindStringSubmatch(err.Error())
+	found := deniedDevices().FindStringSubmatch(err.Error())
 	if found == nil {
 		return nil
 	}

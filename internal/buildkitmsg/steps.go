@@ -3,8 +3,9 @@ package buildkitmsg
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // IsCanceled reports whether the text of an error, of a solve or of a vertex, says that it was stopped. Its end is Go's text of
@@ -17,21 +18,21 @@ func IsProcessFailure(err error) bool {
 }
 
 // exitCode is in the error of a step whose process ended with a status other than 0 (frontend/gateway/pb/exit.go).
-var exitCode = regexp.MustCompile(`exit code: \d+`)
+var exitCode = lazyregexp.New(`exit code: \d+`)
 
 // ExitCode returns the part of a vertex's error that has the exit status of its process; "" if there is none (frontend/gateway/pb/exit.go).
-func ExitCode(text string) string { return exitCode.FindString(text) }
+func ExitCode(text string) string { return exitCode().FindString(text) }
 
 // HasExitCode reports whether the process of a step ended with a status. It is for errors that lost their type (frontend/gateway/pb/exit.go).
 func HasExitCode(err error, code int) bool {
 	return strings.HasSuffix(err.Error(), fmt.Sprintf("exit code: %d", code))
 }
 
-var killed = regexp.MustCompile(`did not complete successfully: exit code: 137\b`)
+var killed = lazyregexp.New(`did not complete successfully: exit code: 137\b`)
 
 // IsKilled reports whether the process of a step ended by SIGKILL, which the kernel sends when memory is short. BuildKit adds "cannot
 // allocate memory" where the limit of the step's own control group was hit (executor/runcexecutor/executor.go).
-func IsKilled(err error) bool { return killed.MatchString(err.Error()) }
+func IsKilled(err error) bool { return killed().MatchString(err.Error()) }
 
 // NotExecutable is the kernel's ENOEXEC in the runtimes' wording, and in lower case that of the C libraries: the program is for another
 // CPU, or is none. runc writes it to the step's output or returns it (libcontainer/standard_init_linux.go of runc); it is also the text of Go

@@ -2,13 +2,13 @@ package buildkitmsg
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // CacheImport returns the cache that a vertex imports, in BuildKit's spelling: a reference, or "TYPE:HASH". ok is false for other vertices
@@ -85,17 +85,17 @@ func isNumber(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-var stepPrefix = regexp.MustCompile(`^\[[^\]]*\] `)
+var stepPrefix = lazyregexp.New(`^\[[^\]]*\] `)
 
 // TrimStep returns a vertex's name without the text in brackets that the Dockerfile frontend puts before the instruction (prefixCommand in
 // frontend/dockerfile/dockerfile2llb/convert.go).
-func TrimStep(vertex string) string { return stepPrefix.ReplaceAllString(vertex, "") }
+func TrimStep(vertex string) string { return stepPrefix().ReplaceAllString(vertex, "") }
 
-var pinned = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+var pinned = lazyregexp.New(`@sha256:[0-9a-f]{64}`)
 
 // TrimDigests returns a vertex's name without the digests of images. The Dockerfile frontend adds that of the base image to "FROM IMAGE"
 // (frontend/dockerfile/dockerfile2llb/convert.go).
-func TrimDigests(vertex string) string { return pinned.ReplaceAllString(vertex, "") }
+func TrimDigests(vertex string) string { return pinned().ReplaceAllString(vertex, "") }
 
 // Warning returns a warning of BuildKit as a diagnostic. Its check is the rule, if the text is about a line of a Dockerfile:
 // "Rule: message (line 3)" (LintFormatShort in frontend/dockerfile/linter/linter.go).

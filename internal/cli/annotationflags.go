@@ -3,15 +3,15 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // annotationLevel matches the level of an annotation, with an optional platform in brackets.
-var annotationLevel = regexp.MustCompile(`^([a-z-]*)(?:\[([A-Za-z0-9_./-]+)\])?$`)
+var annotationLevel = lazyregexp.New(`^([a-z-]*)(?:\[([A-Za-z0-9_./-]+)\])?$`)
 
 // ParseAnnotations reads "[LEVEL[PLATFORM],…:]KEY=VALUE" as docker buildx does. An annotation without a level belongs to the manifest.
 func ParseAnnotations(values []string) (index.Annotations, error) {
@@ -41,7 +41,7 @@ func ParseAnnotations(values []string) (index.Annotations, error) {
 }
 
 func parseLevel(text string) (index.Annotation, error) {
-	groups := annotationLevel.FindStringSubmatch(text)
+	groups := annotationLevel().FindStringSubmatch(text)
 	if groups == nil {
 		return index.Annotation{}, fmt.Errorf("the level %q is not of the form LEVEL or LEVEL[PLATFORM]", text)
 	}

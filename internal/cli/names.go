@@ -3,12 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -96,7 +96,7 @@ func Expand(text string, lookup func(string) (string, bool)) (string, error) {
 	}
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+var variableName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
 
 // IsVariable reports whether a word can be the name of an environment variable.
-func IsVariable(name string) bool { return variableName.MatchString(name) }
+func IsVariable(name string) bool { return variableName().MatchString(name) }

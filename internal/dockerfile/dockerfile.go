@@ -3,11 +3,12 @@ package dockerfile
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // File is a Dockerfile. The zero value has no stages.
@@ -24,14 +25,14 @@ const (
 	maxOnbuild = 1000
 )
 
-var onbuild = regexp.MustCompile(`(?i)onbuild`)
+var onbuild = lazyregexp.New(`(?i)onbuild`)
 
 // parse is the only caller of BuildKit's parser.
 func parse(text string) (*parser.Result, error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("read the Dockerfile: it has more than %d KiB", maxText>>10)
 	}
-	if len(onbuild.FindAllStringIndex(text, maxOnbuild+1)) > maxOnbuild {
+	if len(onbuild().FindAllStringIndex(text, maxOnbuild+1)) > maxOnbuild {
 		return nil, fmt.Errorf("read the Dockerfile: it has more than %d ONBUILD", maxOnbuild)
 	}
 	parsed, err := parser.Parse(strings.NewReader(text))

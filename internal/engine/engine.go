@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,6 +55,22 @@ func New(api client.APIClient) *Engine {
 // At is New for an engine whose user calls it by another address than its client. Over ssh, for instance, the client has a placeholder.
 func At(address string, api client.APIClient) *Engine { return New(addressed{api, address}) }
 
+// Unusable returns an engine for which there is no client. Each of its calls fails with err.
+func Unusable(address string, err error) *Engine {
+	refuse := func(context.Context, string, string) (net.Conn, error) { return nil, &unusableError{err} }
+	api, failed := client.New(client.WithHost("unix:///"), client.WithDialContext(refuse))
+	if failed != nil {
+		panic(failed) // the options are valid
+	}
+	return At(address, api)
+}
+
+// unusableError carries the reason for which there is no client through the client's own errors.
+type unusableError struct{ err error }
+
+func (e *unusableError) Error() string { return e.err.Error() }
+func (e *unusableError) Unwrap() error { return e.err }
+
 type addressed struct {
 	client.APIClient
 	address string
@@ -86,6 +103,9 @@ func failed(ctx context.Context, op string, err error) error {
 	err = withCause(ctx, err)
 	if err == nil {
 		return nil
+	}
+	if unusable, ok := errors.AsType[*unusableError](err); ok {
+		return unusable.err
 	}
 	if strings.Contains(err.Error(), "no space left on device") { // the engine sends the kernel's error as text
 		err = &FullError{err}

@@ -232,3 +232,17 @@ func TestPullReportsStatesAndFailsWithTheEnginesReason(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAnUnusableEngineSaysWhy(t *testing.T) {
+	reason := errors.New("there is no Docker context")
+	eng := engine.Unusable("tcp://engine:1", reason)
+	if _, err := eng.Info(t.Context()); !errors.Is(err, reason) || errors.Is(err, engine.ErrUnreachable) || err.Error() != reason.Error() {
+		t.Errorf("its information: %v", err)
+	}
+	if _, err := eng.Save(t.Context(), "image"); !errors.Is(err, reason) {
+		t.Errorf("an image of it: %v", err)
+	}
+	if eng.Host() != "tcp://engine:1" {
+		t.Errorf("it is at %s", eng.Host())
+	}
+}

@@ -10,10 +10,11 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // platformArg matches the arguments that BuildKit sets (frontend/dockerfile/dockerfile2llb/platform.go).
-var platformArg = regexp.MustCompile(`^(?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT)$`)
+var platformArg = lazyregexp.New(`^(?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT)$`)
 
 // argDefaults reports platform arguments with a default. A default always wins over the platform's value, in a stage and before
 // the first FROM (dispatchArg, buildMetaArgs in dockerfile2llb). Only before the first FROM, or after the argument was declared
@@ -42,7 +43,7 @@ func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool
 	var all []diag.Diagnostic
 	for _, arg := range c.Args {
 		_, given := d.Args[arg.Key]
-		if arg.Value == nil || given || !platformArg.MatchString(arg.Key) {
+		if arg.Value == nil || given || !platformArg().MatchString(arg.Key) {
 			continue
 		}
 		message := fmt.Sprintf("the default of ARG %s=%s shadows the platform's value: every platform gets %q", arg.Key, *arg.Value, *arg.Value)
@@ -99,7 +100,7 @@ func declares(c instructions.Command) (names []string) {
 	return names
 }
 
-var usesArg = regexp.MustCompile(`\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT))\b`)
+var usesArg = lazyregexp.New(`\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT))\b`)
 
 // text returns an instruction as it is written.
 func text(c instructions.Command) string {
@@ -130,7 +131,7 @@ func (d *file) undeclared(i int) []diag.Diagnostic {
 	for _, c := range d.Stages[i].Commands {
 		if _, isArg := c.(*instructions.ArgCommand); !isArg {
 			instruction := text(c)
-			for _, m := range usesArg.FindAllStringSubmatch(instruction, -1) {
+			for _, m := range usesArg().FindAllStringSubmatch(instruction, -1) {
 				if name := m[1]; !known[name] && !strings.Contains(instruction, name+"=") && !strings.Contains(instruction, "read "+name) {
 					known[name] = true // report each argument once
 					all = append(all, d.emptyArg(name, dockerfile.Line(c.Location())))
@@ -157,7 +158,7 @@ func (d *file) emptyArg(name string, line int) diag.Diagnostic {
 }
 
 // direct matches commands that do not read BuildKit's platform arguments from the environment.
-var direct = regexp.MustCompile(
+var direct = lazyregexp.New(
 	`^(?:(?:go|cargo|npm|apk|apt-get|apt|mkdir|cp|mv|rm|ln|chmod|chown|echo|cd|set|adduser|addgroup|gcc|cc)\b[^;&|$\x60]*(?:&&|;|$)\s*)+$`)
 
 // unused reports arguments of a stage that nothing after the declaration names, if no later program could read its environment.
@@ -170,7 +171,7 @@ func (d *file) unused(i int) []diag.Diagnostic {
 			continue
 		}
 		for _, a := range arg.Args {
-			if !strings.HasPrefix(a.Key, "TARGET") || !platformArg.MatchString(a.Key) {
+			if !strings.HasPrefix(a.Key, "TARGET") || !platformArg().MatchString(a.Key) {
 				continue
 			}
 			seen := slices.ContainsFunc(commands[n+1:], func(later instructions.Command) bool { return mayUse(later, a.Key) })
@@ -193,5 +194,5 @@ func mayUse(c instructions.Command, name string) bool {
 	if !ok {
 		return false
 	}
-	return len(run.Files) > 0 || !run.PrependShell || !direct.MatchString(strings.TrimSpace(strings.Join(run.CmdLine, " ")))
+	return len(run.Files) > 0 || !run.PrependShell || !direct().MatchString(strings.TrimSpace(strings.Join(run.CmdLine, " ")))
 }

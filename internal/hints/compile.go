@@ -3,10 +3,10 @@ package hints
 import (
 	"fmt"
 	"regexp"
-	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -22,10 +22,9 @@ const at = `(?m)(?:^|&&|\|\||;|\||\(|\bthen\b|\bdo\b|RUN)\s*(?:\w+=\S*\s+|sudo\s
 
 func compilerOf(command, what, fix string) compiler { return compiler{matching(command), what, fix} }
 
-// matching returns the expression for a command. It is compiled when it is first needed: all of them together take 0.4 MB, and most builds
-// emulate nothing.
+// matching returns the expression for a command.
 func matching(command string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(at + `(?:` + command + `)`) })
+	return lazyregexp.New(at + `(?:` + command + `)`)
 }
 
 var compilers = []compiler{

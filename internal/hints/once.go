@@ -3,7 +3,6 @@ package hints
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,13 +10,14 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 var (
 	goCompiles  = matching(`go\s+(build|install)\b`)
-	goOutput    = regexp.MustCompile(`\s-o[ =]?["']?([^\s"';&|$]+)`)
-	goPlatforms = regexp.MustCompile(`\bGO(?:OS|ARCH)\b`)
+	goOutput    = lazyregexp.New(`\s-o[ =]?["']?([^\s"';&|$]+)`)
+	goPlatforms = lazyregexp.New(`\bGO(?:OS|ARCH)\b`)
 )
 
 // compiledOnce reports a step on the builder's own platform that compiles for it, and whose program is copied into the images of
@@ -64,13 +64,13 @@ func (d *file) shared(step digest.Digest) bool {
 func compiledTo(s graph.Step) string {
 	text := commandOf(s)
 	m := goCompiles().FindStringSubmatch(text)
-	if m == nil || goPlatforms.MatchString(text) || slices.ContainsFunc(s.Env, goPlatforms.MatchString) {
+	if m == nil || goPlatforms().MatchString(text) || slices.ContainsFunc(s.Env, goPlatforms().MatchString) {
 		return ""
 	}
 	if m[1] == "install" {
 		return "/go/bin"
 	}
-	if o := goOutput.FindStringSubmatch(text); o != nil {
+	if o := goOutput().FindStringSubmatch(text); o != nil {
 		return path.Join("/", absolute(s.Cwd, o[1]))
 	}
 	return ""

@@ -2,7 +2,6 @@ package hints
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -101,7 +101,7 @@ func copies(d *file) []diag.Diagnostic {
 		for _, c := range d.Stages[k].Commands {
 			paths := plainCopy(c)
 			line := dockerfile.Line(c.Location())
-			if len(paths) == 0 || usesArg.MatchString(text(c)) || !d.onImage(line) {
+			if len(paths) == 0 || usesArg().MatchString(text(c)) || !d.onImage(line) {
 				continue
 			}
 			if size := d.Size(paths); size >= BigCopy {
@@ -148,10 +148,10 @@ func (d *file) onImage(line int) bool {
 }
 
 // machineWord matches a processor's name in the address of a download.
-var machineWord = regexp.MustCompile(`https?://[^\s"'\\]*?[^a-zA-Z0-9](x86_64|amd64|x64|aarch64|arm64|armv7|armhf|ppc64le|s390x|riscv64)(?:[^a-zA-Z0-9]|$)`)
+var machineWord = lazyregexp.New(`https?://[^\s"'\\]*?[^a-zA-Z0-9](x86_64|amd64|x64|aarch64|arm64|armv7|armhf|ppc64le|s390x|riscv64)(?:[^a-zA-Z0-9]|$)`)
 
 // asksMachine matches commands that ask the machine for its processor.
-var asksMachine = regexp.MustCompile(`uname -m|--print-architecture`)
+var asksMachine = lazyregexp.New(`uname -m|--print-architecture`)
 
 var archOf = map[string]string{
 	"x86_64": "amd64", "amd64": "amd64", "x64": "amd64", "aarch64": "arm64", "arm64": "arm64", "armv7": "arm", "armhf": "arm",
@@ -176,10 +176,10 @@ func downloads(d *file) []diag.Diagnostic {
 			}
 			found := map[string]bool{}
 			word := ""
-			for _, m := range machineWord.FindAllStringSubmatch(instruction, -1) {
+			for _, m := range machineWord().FindAllStringSubmatch(instruction, -1) {
 				found[archOf[m[1]]], word = true, m[1]
 			}
-			if len(found) != 1 || usesArg.MatchString(instruction) || asksMachine.MatchString(instruction) {
+			if len(found) != 1 || usesArg().MatchString(instruction) || asksMachine().MatchString(instruction) {
 				continue
 			}
 			if wrong := d.fetchedFor(dockerfile.Line(c.Location()), archOf[word]); len(wrong) > 0 {

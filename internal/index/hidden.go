@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // Hide rewrites the child's attestations where they contain hidden texts, or the IDs of the session that served the context, which mean
@@ -28,10 +30,10 @@ func (c *Child) Hide(ctx context.Context, hidden map[string]string) error {
 
 // The frontend's attributes for the session, in compact JSON with another one after them and without; and arguments that are then empty.
 var (
-	sessionBefore = regexp.MustCompile(`"local-sessionid:[^"\\]*":"[^"\\]*",`)
-	sessionLast   = regexp.MustCompile(`,?"local-sessionid:[^"\\]*":"[^"\\]*"`)
-	argsBefore    = regexp.MustCompile(`"args":\{\},`)
-	argsLast      = regexp.MustCompile(`,?"args":\{\}`)
+	sessionBefore = lazyregexp.New(`"local-sessionid:[^"\\]*":"[^"\\]*",`)
+	sessionLast   = lazyregexp.New(`,?"local-sessionid:[^"\\]*":"[^"\\]*"`)
+	argsBefore    = lazyregexp.New(`"args":\{\},`)
+	argsLast      = lazyregexp.New(`,?"args":\{\}`)
 )
 
 // withoutSessions returns a statement without the frontend's attributes for the session.
@@ -40,8 +42,8 @@ func withoutSessions(text string) string {
 		return text
 	}
 	cut := text
-	for _, pattern := range []*regexp.Regexp{sessionBefore, sessionLast, argsBefore, argsLast} {
-		cut = pattern.ReplaceAllString(cut, "")
+	for _, pattern := range []func() *regexp.Regexp{sessionBefore, sessionLast, argsBefore, argsLast} {
+		cut = pattern().ReplaceAllString(cut, "")
 	}
 	if !json.Valid([]byte(cut)) { // it is not BuildKit's usual form
 		return text

@@ -3,21 +3,21 @@ package progress
 import (
 	"bytes"
 	"io"
-	"regexp"
 	"strings"
 	"sync"
 	"unicode"
 
 	"github.com/morikuni/aec"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
 // These are the control sequences of ECMA-48: with parameters (colours end in m, the others move the cursor or erase), operating
 // system commands such as a window's title, and the short ones. The first two begin with a character of C1, too.
 var (
-	control = regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x{9d})[^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]`)
-	colour  = regexp.MustCompile(`\x1b\[[0-9;:]*m`)
+	control = lazyregexp.New(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x{9d})[^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]`)
+	colour  = lazyregexp.New(`\x1b\[[0-9;:]*m`)
 )
 
 // clean removes control sequences that a terminal would act on from a line, and replaces other deceptive characters as package
@@ -28,8 +28,8 @@ func clean(line []byte, colours bool) []byte {
 	}
 	coloured := false
 	if bytes.ContainsFunc(line, unicode.IsControl) {
-		line = control.ReplaceAllFunc(line, func(seq []byte) []byte {
-			if colours && bytes.Equal(colour.Find(seq), seq) {
+		line = control().ReplaceAllFunc(line, func(seq []byte) []byte {
+			if colours && bytes.Equal(colour().Find(seq), seq) {
 				coloured = true
 				return seq
 			}
@@ -42,7 +42,7 @@ func clean(line []byte, colours bool) []byte {
 	var out []byte
 	for len(line) > 0 {
 		text, seq := line, []byte(nil)
-		if at := colour.FindIndex(line); at != nil {
+		if at := colour().FindIndex(line); at != nil {
 			text, seq = line[:at[0]], line[at[0]:at[1]]
 		}
 		out = append(append(out, printable.Text(string(text))...), seq...)

@@ -3,11 +3,11 @@ package recipe
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -209,7 +209,9 @@ func (g *golang) envOutput(c shell.Command, name string) (string, bool) {
 }
 
 // diagnosis matches a line of the Go compiler, or of vet, about a source.
-var diagnosis = regexp.MustCompile(`(?m)^(?:vet: )?[^\s:]+\.go:\d+:\d+: `)
+var diagnosis = lazyregexp.New(`(?m)^(?:vet: )?[^\s:]+\.go:\d+:\d+: `)
+
+func diagnosesGo(output []byte) bool { return diagnosis().Match(output) }
 
 // finish makes the edit of a step after all of its commands were judged.
 func (g *golang) finish(s step) diag.Diagnostic {

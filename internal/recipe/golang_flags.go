@@ -2,11 +2,11 @@ package recipe
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
@@ -43,7 +43,7 @@ func (g *golang) flags(s step, c shell.Command, v verb) diag.Diagnostic {
 }
 
 // listing matches a command that prints names of packages, and no flags.
-var listing = regexp.MustCompile(`^(\w+=\S* +)*go list `)
+var listing = lazyregexp.New(`^(\w+=\S* +)*go list `)
 
 // buildFlags judges the flags of go build and go install, up to the packages.
 func (g *golang) buildFlags(s step, c shell.Command) diag.Diagnostic {
@@ -51,7 +51,7 @@ func (g *golang) buildFlags(s step, c shell.Command) diag.Diagnostic {
 	for words := c.Args[2:]; len(words) > 0; words = words[1:] {
 		w := words[0]
 		if !strings.HasPrefix(w.Text, "-") {
-			if strings.HasPrefix(w.Text, shell.Unknown) && !listing.MatchString(w.Lone) {
+			if strings.HasPrefix(w.Text, shell.Unknown) && !listing().MatchString(w.Lone) {
 				return g.e.unlessNamed(s, fmt.Sprintf("RUN %s has arguments that are unknown before it runs", c.Text))
 			}
 			return diag.Diagnostic{}

@@ -3,7 +3,6 @@ package recipe
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // goroots are the locations of Go in images: golang, Alpine and Debian, Fedora.
@@ -114,7 +114,7 @@ func (g *golang) recognize() (recognised bool, why diag.Diagnostic) {
 	if string(native.Data) != string(target.Data) {
 		return refuse("base", "its base image has different versions of Go for %s: %s and %s", g.e.both(), n, t)
 	}
-	m := release.FindStringSubmatch(t)
+	m := release().FindStringSubmatch(t)
 	if m == nil { // other variants' compilers put hashes of themselves into their output (cmd/go/internal/work.toolID)
 		return refuse("base", "the Go of its base image is not a release: %s", t)
 	}
@@ -129,7 +129,7 @@ func (g *golang) recognize() (recognised bool, why diag.Diagnostic) {
 	return true, g.defaults(root)
 }
 
-var release = regexp.MustCompile(`^go1\.(\d{1,4})\b`)
+var release = lazyregexp.New(`^go1\.(\d{1,4})\b`)
 
 // defaults reads the toolchain's built-in defaults, go.env, and the settings of go env -w. Each overrides the one before
 // (cmd/go/internal/cfg and internal/buildcfg).
@@ -159,7 +159,7 @@ func (g *golang) defaults(root string) diag.Diagnostic {
 }
 
 // constant matches a line of zbootstrap.go, which cmd/dist writes: const DefaultGOARM = `7`.
-var constant = regexp.MustCompile("(?m)^const ([dD]efault)?(\\w+) = (?:`([^`]*)`|\"([^\"]*)\"|(\\S+))")
+var constant = lazyregexp.New("(?m)^const ([dD]efault)?(\\w+) = (?:`([^`]*)`|\"([^\"]*)\"|(\\S+))")
 
 // constants reads what the target's toolchain was made with.
 func (g *golang) constants(name string) {
@@ -177,7 +177,7 @@ func (g *golang) constants(name string) {
 
 func constantsOf(data []byte) map[string]string {
 	found := map[string]string{}
-	for _, m := range constant.FindAllSubmatch(data, -1) {
+	for _, m := range constant().FindAllSubmatch(data, -1) {
 		found[string(m[2])] = string(m[3]) + string(m[4])
 	}
 	return found

@@ -24,7 +24,7 @@ var recipes = []Recipe{
 		Output: OutputTarget,
 		marks:  marks{env: []string{"GOLANG_VERSION", "GOPATH", "GOROOT"}},
 		tools:  []string{"go"},
-		kind:   kind{files: golangFiles, diagnoses: diagnosis.Match, judge: func(e *judgement) language { return newGolang(e) }},
+		kind:   kind{files: golangFiles, diagnoses: diagnosesGo, judge: func(e *judgement) language { return newGolang(e) }},
 	},
 	{
 		Name:   "node",

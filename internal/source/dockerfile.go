@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // Dockerfile is the location of one Dockerfile.
@@ -38,12 +40,12 @@ func (s Source) localDockerfiles() [][]byte {
 	return contents
 }
 
-var runLine = regexp.MustCompile(`(?im)^\s*RUN\s`)
+var runLine = lazyregexp.New(`(?im)^\s*RUN\s`)
 
 // MayRun guesses whether a Dockerfile runs programs, so that nodes are probed early. Where the guess is wrong (a base image's ONBUILD RUN)
 // nodes are probed once the graph is known.
 func (s Source) MayRun() bool {
-	return slices.ContainsFunc(s.localDockerfiles(), func(data []byte) bool { return data == nil || runLine.Match(data) })
+	return slices.ContainsFunc(s.localDockerfiles(), func(data []byte) bool { return data == nil || runLine().Match(data) })
 }
 
 // OnlyForBuilding reports whether every FROM of the image is for the platform of the builder, so that the image need not have the requested

@@ -12,10 +12,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // Program is the name of the program.
@@ -102,8 +103,8 @@ func failure(ctx context.Context, err error, said string) error {
 
 var (
 	// logLine is a line of the logger that kubectl's libraries write to, such as `E1130 12:00:00.000000 …`.
-	logLine    = regexp.MustCompile(`^[IWEF]\d{4} \d`)
-	fromServer = regexp.MustCompile(`^(?:error: )?(?:[Ee]rror from server|error when \w+ .*: Error from server)(?: \((\w+)\))?: (.*)$`)
+	logLine    = lazyregexp.New(`^[IWEF]\d{4} \d`)
+	fromServer = lazyregexp.New(`^(?:error: )?(?:[Ee]rror from server|error when \w+ .*: Error from server)(?: \((\w+)\))?: (.*)$`)
 )
 
 // parse reads kubectl's standard error. It is nil if that is empty.
@@ -112,10 +113,10 @@ func parse(said string) *Error {
 	var lines []string
 	for line := range strings.Lines(said) {
 		line = strings.TrimSpace(line)
-		if line == "" || logLine.MatchString(line) || strings.HasPrefix(line, "Warning: ") || strings.HasPrefix(line, "Defaulted container ") {
+		if line == "" || logLine().MatchString(line) || strings.HasPrefix(line, "Warning: ") || strings.HasPrefix(line, "Defaulted container ") {
 			continue
 		}
-		if m := fromServer.FindStringSubmatch(line); m != nil {
+		if m := fromServer().FindStringSubmatch(line); m != nil {
 			line = m[2]
 			if e.Reason == "" {
 				e.Reason = m[1]

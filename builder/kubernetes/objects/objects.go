@@ -10,12 +10,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -79,7 +79,7 @@ func (n Node) JSON() []byte {
 // Selector finds what was made for a node.
 func Selector(e builder.Endpoint) string { return NodeLabel + "=" + Name(e) }
 
-var noNameRune = regexp.MustCompile(`[^a-z0-9]+`)
+var noNameRune = lazyregexp.New(`[^a-z0-9]+`)
 
 // maxName leaves room for what controllers add to the name of a workload: labels hold at most 63 characters.
 const maxName = 45
@@ -91,7 +91,7 @@ func Name(e builder.Endpoint) string {
 	if e.Builder == e.Name() {
 		words = e.Builder
 	}
-	name := "multiarch-" + strings.Trim(noNameRune.ReplaceAllString(strings.ToLower(words), "-"), "-")
+	name := "multiarch-" + strings.Trim(noNameRune().ReplaceAllString(strings.ToLower(words), "-"), "-")
 	if name == "multiarch-"+words && len(name) <= maxName && !strings.Contains(e.Builder, "-") {
 		return name
 	}

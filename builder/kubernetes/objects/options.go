@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // DefaultTimeout is how long pods may take to be ready.
@@ -159,13 +159,13 @@ func (o Options) contradiction() error {
 }
 
 // aName is what the names of objects are: a part of a DNS name, or several (RFC 1123).
-var aName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+var aName = lazyregexp.New(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
 const maxObjectName = 253 // bytes
 
 // CheckName returns an error if an object cannot have this name.
 func CheckName(name string) error {
-	if !aName.MatchString(name) || len(name) > maxObjectName {
+	if !aName().MatchString(name) || len(name) > maxObjectName {
 		return fmt.Errorf("%q is no name of an object in a cluster: these have a-z, 0-9, dots and hyphens", name)
 	}
 	return nil

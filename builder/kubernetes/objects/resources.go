@@ -2,8 +2,9 @@ package objects
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // resources are what a container asks for at least, and what it gets at most.
@@ -58,12 +59,12 @@ func quantityOf(kind, name string, field func(*Options) *resources) option {
 	}
 }
 
-var quantityForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?[0-9]+)?$`)
+var quantityForm = lazyregexp.New(`^([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?[0-9]+)?$`)
 
 // quantity reads an amount of a resource, as Kubernetes writes it. Source:
 // https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 func quantity(text string) (float64, error) {
-	m := quantityForm.FindStringSubmatch(text)
+	m := quantityForm().FindStringSubmatch(text)
 	if m == nil {
 		return 0, fmt.Errorf("%q is no amount such as 500m, 2 or 4Gi", text)
 	}

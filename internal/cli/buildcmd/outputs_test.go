@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // lastRun writes the files of an earlier build.
@@ -167,4 +169,16 @@ func TestALogThatIsALinkIsNotWrittenThrough(t *testing.T) {
 func isLink(name string) bool {
 	_, err := os.Readlink(name)
 	return err == nil
+}
+
+func TestNothingIsBuiltForAnEngineThatCannotBeUsed(t *testing.T) {
+	s := newHarness(t)
+	s.Write("Dockerfile", "FROM scratch\n")
+	s.Env.Engine = func() *engine.Engine { return engine.Unusable("none", errors.New("there is no such engine")) }
+	for _, args := range [][]string{{"--load"}, {"-o", "type=docker", "--push"}} {
+		status := s.Command(append(append([]string{"build", "-t", "HOST/app"}, args...), ".")...)
+		if built := len(s.Solves()); status != 1 || built > 0 || !strings.Contains(s.Err.String(), "ERROR: there is no such engine") {
+			t.Errorf("%v: status %d, %d solves:\n%s", args, status, built, s.Err.String())
+		}
+	}
 }

@@ -40,6 +40,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 	})
 	answers := preflight.AskRegistries(ctx, registry, asked, progress.Say)
 	r.preflight, r.close = answers.Wait, func() { answers.Close(); release() }
+	loadable := askEngine(ctx, w, j.request.Outputs.Load() != nil)
 	r.conn, err = w.Connect(ctx, cli.ConnectOptions{
 		Builder: j.builder, Targets: j.request.Platforms, Fallback: j.request.Fallback, Probe: j.request.ToProbe(), Host: j.hostNetwork(), Note: progress.Note,
 		Containers: len(j.request.Tests) > 0,
@@ -49,6 +50,9 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 		return r, err
 	}
 	r.close = func() { answers.Close(); r.conn.Close(); release() }
+	if err := <-loadable; err != nil {
+		return r, err
+	}
 	if j.request.Outputs.Load() != nil {
 		if err := cli.CheckReserved(j.request.Outputs.Load().Names, "--load", r.conn.Images()...); err != nil {
 			return r, err
@@ -66,6 +70,21 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 		r.env.Engine, r.env.PullAuth = w.Engine(), w.Logins().ForPulls(progress.Say)
 	}
 	return r, nil
+}
+
+// askEngine returns a channel with the error for which no image can be loaded into the engine, which is asked while the builder is made
+// ready. Without a load it is closed. The engine remembers its answer for the load.
+func askEngine(ctx context.Context, w *cli.Env, loads bool) <-chan error {
+	asked := make(chan error, 1)
+	if !loads {
+		close(asked)
+		return asked
+	}
+	go func() {
+		_, err := w.Engine().Info(ctx)
+		asked <- err
+	}()
+	return asked
 }
 
 // explained returns the error of work on the connection, with the reason if the connection or the engine knows it.

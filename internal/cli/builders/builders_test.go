@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/config/configfile"
 	"github.com/google/go-cmp/cmp"
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/moby/client"
@@ -217,6 +219,27 @@ func TestFiltersOfTheCacheAreBuildKits(t *testing.T) {
 	}
 	if _, err := parseCacheFilter(client.Filters{}.Add("type", "a", "b")); err == nil {
 		t.Error("two values of one filter are taken")
+	}
+}
+
+// configOf lets the Docker CLI's own function read the filters of a Docker config.
+type configOf configfile.ConfigFile
+
+func (c configOf) ConfigFile() *configfile.ConfigFile { return (*configfile.ConfigFile)(&c) }
+
+func TestFiltersOfTheDockerConfigAreAddedAsTheDockerCLIDoes(t *testing.T) {
+	configured := []string{"label=keep=yes", "label!=drop", "until=24h", "nothing", "type=regular"}
+	for _, given := range []client.Filters{
+		{}, client.Filters{}.Add("type", "internal"), client.Filters{}.Add("label!", "keep=yes"), client.Filters{}.Add("label", "drop", "keep=yes"),
+	} {
+		before := given.Clone()
+		want := command.PruneFilters(configOf{PruneFilters: configured}, given)
+		if d := cmp.Diff(want, withConfigured(given, configured)); d != "" {
+			t.Errorf("%v: %s", given, d)
+		}
+		if d := cmp.Diff(before, given); d != "" {
+			t.Errorf("the command's are changed: %s", d)
+		}
 	}
 }
 

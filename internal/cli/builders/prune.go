@@ -3,13 +3,13 @@ package builders
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/docker/cli/cli/command"
-	"github.com/docker/cli/cli/config/configfile"
 	"github.com/docker/cli/opts"
 	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
@@ -64,14 +64,22 @@ func newBuilderPruneCommand(w *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// configOf lets the Docker CLI's own function read pruneFilters of the Docker config.
-type configOf func() *configfile.ConfigFile
-
-// ConfigFile implements config.Provider.
-func (c configOf) ConfigFile() *configfile.ConfigFile { return c() }
+// withConfigured adds the filters of the Docker config to those of the command. A label that the command names the other way round is not
+// added (docs.docker.com, "docker": pruneFilters).
+func withConfigured(given client.Filters, configured []string) client.Filters {
+	all := given.Clone()
+	opposite := map[string]string{"label": "label!", "label!": "label"}
+	for _, f := range configured {
+		name, value, ok := strings.Cut(f, "=")
+		if ok && !all[opposite[name]][value] {
+			all.Add(name, value)
+		}
+	}
+	return all
+}
 
 func runPrune(ctx context.Context, w *cli.Env, o pruneOptions, name string) error {
-	filter, err := parseCacheFilter(command.PruneFilters(configOf(w.Config), o.filter.Value()))
+	filter, err := parseCacheFilter(withConfigured(o.filter.Value(), w.Config().PruneFilters))
 	if err != nil {
 		return &cli.Usage{Err: err}
 	}

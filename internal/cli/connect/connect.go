@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
@@ -22,6 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/dockercli"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
@@ -29,24 +29,24 @@ import (
 )
 
 // Env returns the environment of the commands from the Docker CLI's context, config file and streams. The caller adds the drivers.
-func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env {
+func Env(docker *dockercli.CLI, stderr *os.File, version string) *cli.Env {
 	// The progress display needs the file itself to recognise a terminal.
-	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
-	opened := &engines{docker: dockerCLI, records: func() string { return w.Cached("engines") }}
+	w := &cli.Env{Streams: cli.Streams{In: docker.In, Out: docker.Out, Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
+	opened := &engines{docker: docker, records: func() string { return w.Cached("engines") }}
 	w.Engine = sync.OnceValue(opened.current) // one engine, so that its facts are read once
 	w.EngineAt = opened.at
 	opened.first = w.Engine
-	w.Config = dockerCLI.ConfigFile
+	w.Config = docker.ConfigFile
 	w.Spec = func(ctx context.Context, opt cli.ConnectOptions) (builder.Builder, builder.Spec, error) {
 		return builderSpec(ctx, w, opt)
 	}
-	w.Endpoint = func() (string, string) { return dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host }
+	w.Endpoint = func() (string, string) { return docker.Context(), hostOf(docker) }
 	w.CacheDir = func() string {
 		dir, _ := os.UserCacheDir() // fails only for a user without a home, who has no cache
 		return dir
 	}
 	w.StateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
-	w.Proxies = func() map[string]string { return proxies(dockerCLI) }
+	w.Proxies = func() map[string]string { return proxies(docker) }
 	w.Registry = func(ctx context.Context, note func(string), insecure ...string) *manifest.Client {
 		return newRegistry(w, note, sync.OnceValue(func() []string {
 			info, _ := w.Engine().Info(ctx) // an engine that cannot be asked lists none
@@ -153,9 +153,9 @@ func builderSpec(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (b bui
 }
 
 // proxies returns the Docker config's proxies for this engine.
-func proxies(dockerCLI *command.DockerCli) map[string]string {
+func proxies(docker *dockercli.CLI) map[string]string {
 	found := map[string]string{}
-	for k, v := range dockerCLI.ConfigFile().ParseProxyConfig(dockerCLI.Client().DaemonHost(), nil) {
+	for k, v := range docker.ConfigFile().ParseProxyConfig(hostOf(docker), nil) {
 		if v != nil && strings.TrimSpace(*v) != "" {
 			found[k] = *v
 		}

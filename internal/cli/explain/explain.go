@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	dockercli "github.com/docker/cli/cli"
-
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
@@ -38,11 +36,6 @@ func Error(out io.Writer, err error) int {
 		cli.Putf(out, "%s\n", cli.Paragraph(err.Error()))
 		printHint(out, err)
 		return cli.ExitPartial
-	}
-	var status dockercli.StatusError
-	if errors.As(err, &status) {
-		cli.Putf(out, "%s\n", cli.Paragraph(status.Error()))
-		return max(status.StatusCode, 1)
 	}
 	if sig, ok := errors.AsType[cli.Interrupted](err); ok {
 		fmt.Fprintln(out, "interrupted")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
@@ -117,11 +117,11 @@ func hintFor(d diag.Diagnostic) string {
 
 // ShellPath returns a path as the user can type it in a shell.
 func ShellPath(path string) string {
-	if path == "" || PlainCode.MatchString(strings.TrimPrefix(path, "/")) && !strings.ContainsAny(path, " ()") {
+	if path == "" || PlainCode().MatchString(strings.TrimPrefix(path, "/")) && !strings.ContainsAny(path, " ()") {
 		return path
 	}
 	return "'" + strings.ReplaceAll(printable.Line(path), "'", `'\''`) + "'"
 }
 
 // PlainCode matches text that needs no escape between two backticks, in a table too.
-var PlainCode = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)
+var PlainCode = lazyregexp.New(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)

@@ -4,8 +4,9 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
 // git runs git in a folder whose repository may be hostile. An archive can bring its own .git/config, and a clone can contain a bare
@@ -35,7 +36,7 @@ func askGit(ctx context.Context, dir string) func(words ...string) string {
 }
 
 // programKeys matches settings that make `git status` run programs, or read files from anywhere.
-var programKeys = regexp.MustCompile(`^(?:filter\..*\.(?:clean|smudge|process)|core\.(?:attributesfile|excludesfile))$`)
+var programKeys = lazyregexp.New(`^(?:filter\..*\.(?:clean|smudge|process)|core\.(?:attributesfile|excludesfile))$`)
 
 // changed reports whether a folder's files differ from its commit. Filters that the user has configured for all repositories are used;
 // those of this repository are not. Submodules count by their commit only, since their own settings control the rest.
@@ -47,10 +48,10 @@ func changed(ctx context.Context, dir string) bool {
 			return true
 		}
 		for key := range strings.SplitSeq(keys, "\x00") {
-			if programKeys.MatchString(key) && strings.Contains(key, "=") {
+			if programKeys().MatchString(key) && strings.Contains(key, "=") {
 				return true // git would read it as a shorter name
 			}
-			if programKeys.MatchString(key) {
+			if programKeys().MatchString(key) {
 				off = append(off, key+"=")
 			}
 		}

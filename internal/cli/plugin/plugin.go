@@ -15,14 +15,13 @@ import (
 
 	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/docker/cli/cli-plugins/socket"
-	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/cli/cli/flags"
-	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/dockercli"
 )
 
 // Asked reports whether the Docker CLI asks what this plugin is.
@@ -39,7 +38,7 @@ func Answer(out io.Writer, about metadata.Metadata) error {
 func Standalone() bool { return os.Getenv(metadata.ReexecEnvvar) == "" }
 
 // Run runs the command line of a plugin: the Docker CLI's own flags, then the name of root and its arguments.
-func Run(docker *command.DockerCli, root *cobra.Command, words []string) error {
+func Run(docker *dockercli.CLI, root *cobra.Command, words []string) error {
 	front, options := frontOf(root)
 	args, err := afterGlobalFlags(front, words)
 	if err != nil {
@@ -54,11 +53,11 @@ func Run(docker *command.DockerCli, root *cobra.Command, words []string) error {
 		cmd.SetContext(ctx)
 		socket.ConnectAndWait(cancel)
 		options.SetDefaultOptions(front.Flags())
-		if err := docker.Initialize(options, settings(global)...); err != nil {
+		through, err := throughCLI(global)
+		if err != nil {
 			return err
 		}
-		measured(docker, cmd)
-		return nil
+		return docker.Initialize(options, through)
 	}
 	front.SetArgs(args)
 	return front.Execute()
@@ -100,39 +99,21 @@ func afterGlobalFlags(front *cobra.Command, args []string) ([]string, error) {
 	return global.Args(), nil
 }
 
-// settings returns what a plugin sets besides the user's options: telemetry, and the connection to the engine through the Docker CLI, with
-// the user's global flags, where that asks for it.
-func settings(global []string) []command.CLIOption {
-	all := []command.CLIOption{command.WithEnableGlobalMeterProvider(), command.WithEnableGlobalTracerProvider()}
+// throughCLI returns the connection to the engine through the Docker CLI, with the user's global flags, where that asks for it.
+func throughCLI(global []string) (dockercli.Dial, error) {
 	if os.Getenv("DOCKER_CLI_PLUGIN_USE_DIAL_STDIO") == "" {
-		return all
+		return nil, nil
 	}
-	return append(all, command.WithInitializeClient(func(*command.DockerCli) (client.APIClient, error) {
-		dial, err := connhelper.GetCommandConnectionHelper(os.Getenv(metadata.ReexecEnvvar), slices.Concat(global, []string{"system", "dial-stdio"})...)
-		if err != nil {
-			return nil, err
-		}
-		return client.New(client.WithDialContext(dial.Dialer))
-	}))
-}
-
-// measured makes a command report how long it ran, if the Docker CLI's telemetry is on.
-func measured(docker *command.DockerCli, cmd *cobra.Command) {
-	run := cmd.RunE
-	if run == nil { // one of cobra's own
-		run = func(cmd *cobra.Command, args []string) error { cmd.Run(cmd, args); return nil }
+	helper, err := connhelper.GetCommandConnectionHelper(os.Getenv(metadata.ReexecEnvvar), slices.Concat(global, []string{"system", "dial-stdio"})...)
+	if err != nil {
+		return nil, err
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ended := docker.StartInstrumentation(cmd)
-		err := run(cmd, args)
-		ended(err)
-		return err
-	}
+	return helper.Dialer, nil
 }
 
 // Alone makes root work without the Docker CLI in front: root reads the Docker configuration and environment itself, and takes the Docker
 // CLI's global flags.
-func Alone(docker *command.DockerCli, root *cobra.Command) *cobra.Command {
+func Alone(docker *dockercli.CLI, root *cobra.Command) *cobra.Command {
 	options := flags.NewClientOptions()
 	given := pflag.NewFlagSet("docker", pflag.ContinueOnError)
 	options.InstallFlags(given)
@@ -152,7 +133,7 @@ func Alone(docker *command.DockerCli, root *cobra.Command) *cobra.Command {
 	setHelp(root)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		options.SetDefaultOptions(root.PersistentFlags())
-		return docker.Initialize(options)
+		return docker.Initialize(options, nil)
 	}
 	return root
 }

@@ -4,22 +4,23 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	dockercli "github.com/docker/cli/cli"
+	peer "github.com/docker/cli/cli"
 	"github.com/docker/cli/cli-plugins/metadata"
 	"github.com/docker/cli/cli-plugins/socket"
-	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/dockercli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/plugin"
 )
 
@@ -43,14 +44,10 @@ func tree(run func(*cobra.Command) error) *cobra.Command {
 	return root
 }
 
-func newDocker(t *testing.T) *command.DockerCli {
+func newDocker(t *testing.T) *dockercli.CLI {
 	t.Helper()
 	config.SetDir(t.TempDir())
-	docker, err := command.NewDockerCli()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return docker
+	return dockercli.New(io.Discard)
 }
 
 // output returns what a command line prints behind the Docker CLI.
@@ -68,7 +65,7 @@ func output(t *testing.T, words ...string) string {
 func TestTheHelpIsInTheFormOfTheDockerCLI(t *testing.T) {
 	for _, words := range []string{"", "group", "group leaf-with-a-long-name", "wait"} {
 		docker := &cobra.Command{Use: "docker"}
-		dockercli.SetupPluginRootCommand(docker)
+		peer.SetupPluginRootCommand(docker)
 		root := tree(nil)
 		docker.AddCommand(root)
 		var want bytes.Buffer
@@ -95,8 +92,8 @@ func TestTheGlobalFlagsOfTheDockerCLIApply(t *testing.T) {
 	ran := false
 	root := tree(func(*cobra.Command) error {
 		ran = true
-		if got := docker.DockerEndpoint().Host; got != "unix:///other.sock" {
-			t.Errorf("the engine is %s", got)
+		if got, err := docker.Host(""); got != "unix:///other.sock" || err != nil {
+			t.Errorf("the engine is %s, %v", got, err)
 		}
 		if got := config.Dir(); got != other {
 			t.Errorf("the configuration is that in %s", got)
@@ -166,7 +163,11 @@ func TestAnEngineIsReachedThroughTheDockerCLIWhereThatAsksForIt(t *testing.T) {
 	t.Setenv(metadata.ReexecEnvvar, program)
 	docker := newDocker(t)
 	root := tree(func(cmd *cobra.Command) error {
-		_, err := docker.Client().Ping(cmd.Context(), client.PingOptions{})
+		api, _, err := docker.Client("")
+		if err != nil {
+			return err
+		}
+		_, err = api.Ping(cmd.Context(), client.PingOptions{})
 		return err
 	})
 	if err := plugin.Run(docker, root, []string{"--host", "tcp://engine:1", "multiarch", "wait"}); err == nil {

@@ -2,10 +2,10 @@ package results
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
@@ -14,7 +14,7 @@ import (
 
 // mdCode returns one line of code.
 func mdCode(s string) string {
-	if s = printable.Line(strings.Join(strings.Fields(s), " ")); findings.PlainCode.MatchString(s) {
+	if s = printable.Line(strings.Join(strings.Fields(s), " ")); findings.PlainCode().MatchString(s) {
 		return "`" + s + "`"
 	}
 	return "<code>" + entities(s) + "</code>"
@@ -71,10 +71,10 @@ func lines(s string) string {
 	for i, line := range split {
 		line = strings.TrimRight(line, "\r")
 		line = line[strings.LastIndexByte(line, '\r')+1:] // a terminal shows only the text after the last carriage return
-		split[i] = printable.Line(strings.ReplaceAll(ansi.ReplaceAllString(line, ""), "\t", "    "))
+		split[i] = printable.Line(strings.ReplaceAll(ansi().ReplaceAllString(line, ""), "\t", "    "))
 	}
 	return strings.Join(split, "\n")
 }
 
 // ansi matches the escape sequences of a terminal, such as colours.
-var ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\\\-_]")
+var ansi = lazyregexp.New("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\\\-_]")

@@ -1,12 +1,12 @@
 package shell
 
 import (
-	"regexp"
-
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/lazyregexp"
 )
 
-var patterns = regexp.MustCompile(`\[[^\]]*\]|[*?]`)
+var patterns = lazyregexp.New(`\[[^\]]*\]|[*?]`)
 
 func (r *reader) forClause(c *syntax.ForClause, st *state, out Output) {
 	it, ok := c.Loop.(*syntax.WordIter)
@@ -23,7 +23,7 @@ func (r *reader) forClause(c *syntax.ForClause, st *state, out Output) {
 		items = []Word{{Text: Unknown}}
 	}
 	for i := range items {
-		items[i].Text = patterns.ReplaceAllString(items[i].Text, Unknown)
+		items[i].Text = patterns().ReplaceAllString(items[i].Text, Unknown)
 	}
 	if len(items) > maxLoop {
 		items = []Word{{Text: Unknown}}
