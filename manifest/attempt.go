@@ -121,7 +121,7 @@ func discard(resp *http.Response) {
 
 // repeatable reports whether a request may be sent again.
 func repeatable(req *http.Request) bool {
-	if req.Context().Value(onceKey{}) != nil {
+	if isOnce(req.Context()) {
 		return false
 	}
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
@@ -131,6 +131,8 @@ type onceKey struct{}
 
 // once returns a context whose requests are sent once, whatever the answer is.
 func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
+func isOnce(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }
 
 // wsaConnReset is Windows' number for a connection that was reset; Go gives it no portable name.
 const wsaConnReset = syscall.Errno(10054)

@@ -40,10 +40,8 @@ func (c *Client) Complete(ctx context.Context, repos []reference.Named, dgst dig
 				return err
 			})
 		}
-		for _, blob := range append([]ocispecs.Descriptor{image.Config}, image.Layers...) {
-			if !isForeign(blob.MediaType) {
-				group.Go(func() error { return c.hasBlob(groupCtx, r, blob) })
-			}
+		for _, blob := range image.blobs() {
+			group.Go(func() error { return c.hasBlob(groupCtx, r, blob) })
 		}
 	}
 	return image, group.Wait() == nil
@@ -59,9 +57,7 @@ var errLacking = errors.New("the registry does not have the blob")
 
 // hasBlob returns an error unless a repository has a blob. Images that are asked for at the same time share one request for it.
 func (c *Client) hasBlob(ctx context.Context, r repository, blob ocispecs.Descriptor) error {
-	at := location{r.Reference.Registry + "/" + r.Reference.Repository, blob.Digest}
-	answer, _ := c.asked.LoadOrStore(at, &blobAnswer{})
-	return answer.(*blobAnswer).get(ctx, func() (bool, error) { //nolint:forcetypeassert // nothing else is stored
+	return c.answerAbout(r, blob).get(ctx, func() (bool, error) {
 		_, err := r.Blobs().Resolve(r.pushScope(ctx), blob.Digest.String())
 		if errors.Is(err, errdef.ErrNotFound) {
 			return false, nil
@@ -70,8 +66,16 @@ func (c *Client) hasBlob(ctx context.Context, r repository, blob ocispecs.Descri
 	})
 }
 
+func (c *Client) answerAbout(r repository, blob ocispecs.Descriptor) *blobAnswer {
+	at := location{r.Reference.Registry + "/" + r.Reference.Repository, blob.Digest}
+	answer, _ := c.asked.LoadOrStore(at, &blobAnswer{})
+	return answer.(*blobAnswer) //nolint:forcetypeassert // nothing else is stored
+}
+
 // blobAnswer is a registry's answer about a blob. A request that failed is no answer: the next one asks again.
 type blobAnswer struct {
+	sending sync.Mutex // held while an image's push sends the blob
+
 	mu    sync.Mutex
 	known bool
 	there bool
@@ -94,4 +98,26 @@ func (a *blobAnswer) get(ctx context.Context, ask func() (bool, error)) error {
 		return errLacking
 	}
 	return nil
+}
+
+// supplied calls send unless the blob is there. It is there if send returns no error.
+func (a *blobAnswer) supplied(send func() error) error {
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	if a.isThere() {
+		return nil
+	}
+	if err := send(); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.known, a.there = true, true
+	return nil
+}
+
+func (a *blobAnswer) isThere() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.there
 }

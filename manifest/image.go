@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// Image is an image in a registry. [Client.Child] makes it, so it also proves that the registry has it.
+// Image is an image in a registry. [Client.Child] makes it, so it also proves that the registry has it, unless it is Unseen.
 type Image struct {
 	Repository reference.Named       // without tag or digest
 	Descriptor ocispecs.Descriptor   // media type, digest and size in bytes of the manifest
@@ -24,6 +24,8 @@ type Image struct {
 	Layers     []ocispecs.Descriptor // as the manifest has them, base first
 	Size       int64                 // bytes of the layers and the configuration, as they are stored
 	Body       []byte                // the manifest
+	// Unseen: the registry has accepted it, and was not asked for it since. Some accept a manifest and lose it.
+	Unseen bool
 }
 
 // Child reads an image manifest by its digest from a repository to which it was just pushed. While the registry does not show it,

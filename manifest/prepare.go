@@ -30,7 +30,7 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 	}
 	known := map[location]bool{}
 	for _, image := range req.Seen {
-		known[location{image.Repository.Name(), image.Descriptor.Digest}] = true
+		known[location{image.Repository.Name(), image.Descriptor.Digest}] = !image.Unseen
 	}
 	for i := range targets {
 		if targets[i].repo, err = c.repository(targets[i].tag); err != nil {

@@ -19,7 +19,7 @@ type PublishRequest struct {
 	// Descriptor and Body are the index, or the manifest of a single image. The registry gets these bytes.
 	Descriptor ocispecs.Descriptor
 	Body       []byte
-	// Seen are images that Child has read from the repositories; they are not read again.
+	// Seen are images that Child has read from the repositories; they are not read again, unless they are Unseen.
 	Seen []Image
 	// Looks are recent results of Look for targets; these tags are not read again before the write.
 	Looks []Look

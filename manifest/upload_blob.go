@@ -27,7 +27,7 @@ func (u *upload) pushBlob(ctx context.Context, desc ocispecs.Descriptor, body io
 	for {
 		resumed := at.location != nil
 		err := u.tryBlob(ctx, desc, body, &at)
-		if err == nil || ctx.Err() != nil || !isBrokenUpload(err) && (!resumed || !isStatus(err)) {
+		if err == nil || ctx.Err() != nil || isOnce(ctx) || !isBrokenUpload(err) && (!resumed || !isStatus(err)) {
 			return err
 		}
 		if resumed || isStatus(err) {

@@ -90,15 +90,16 @@ type Builder struct {
 	dir      string
 	sessions *session.Manager
 
-	mu       sync.Mutex
-	solves   []*Solve
-	others   []*Solve
-	resolved map[string]int
-	work     map[digest.Digest]*work
-	asked    []string
-	looked   []string
-	layers   map[digest.Digest][]byte
-	fetched  int
+	mu        sync.Mutex
+	solves    []*Solve
+	others    []*Solve
+	resolved  map[string]int
+	work      map[digest.Digest]*work
+	asked     []string
+	looked    []string
+	layers    map[digest.Digest][]byte
+	documents map[digest.Digest][]byte // the manifests and configurations of the images
+	fetched   int
 }
 
 // Solve is a Builder's record of one platform's solve. Read it after the build.
@@ -134,7 +135,7 @@ func New(t testing.TB) *Builder {
 		life: life, end: end,
 		Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}},
 		Files:     map[string]string{}, dir: t.TempDir(), sessions: sessions,
-		resolved: map[string]int{}, work: map[digest.Digest]*work{}, layers: map[digest.Digest][]byte{},
+		resolved: map[string]int{}, work: map[digest.Digest]*work{}, layers: map[digest.Digest][]byte{}, documents: map[digest.Digest][]byte{},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -36,7 +38,7 @@ func newBlob(kind, mediaType string, data []byte) blob {
 	return blob{kind, ocispecs.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}, data}
 }
 
-// image makes the image by the exporter's attributes. The builder keeps its layer.
+// image makes the image by the exporter's attributes. The builder keeps it.
 func (j *job) image(attrs map[string]string, config []byte) (image, error) {
 	types := []string{ocispecs.MediaTypeImageManifest, ocispecs.MediaTypeImageConfig, ocispecs.MediaTypeImageLayerGzip}
 	if attrs["oci-mediatypes"] == "false" {
@@ -77,6 +79,7 @@ func (j *job) image(attrs map[string]string, config []byte) (image, error) {
 	j.builder.mu.Lock()
 	defer j.builder.mu.Unlock()
 	j.builder.layers[digest.FromBytes(layer)] = layer
+	j.builder.documents[digest.FromBytes(config)], j.builder.documents[digest.FromBytes(body)] = config, body
 	return image{types[0], layer, config, body}, nil
 }
 
@@ -126,10 +129,25 @@ func attest(subject ocispecs.Descriptor, args map[string]string) (more []blob, r
 	return []blob{statement, empty, about, index}, index.desc, err
 }
 
-// Fetch implements content.Fetcher of oras-go: the layers of all images that were made.
+// root is the descriptor of the manifest.
+func (i image) root() ocispecs.Descriptor {
+	return newBlob("manifest", i.mediaType, i.manifest).desc
+}
+
+// report adds to a solve's response what it has exported.
+func report(resp map[string]string, root ocispecs.Descriptor) error {
+	data, err := json.Marshal(root)
+	resp[exptypes.ExporterImageDigestKey], resp[exptypes.ExporterImageDescriptorKey] = root.Digest.String(), base64.StdEncoding.EncodeToString(data)
+	return err
+}
+
+// Fetch implements content.Fetcher of oras-go: all images that were made.
 func (b *Builder) Fetch(_ context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if data, ok := b.documents[desc.Digest]; ok {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}
 	data, ok := b.layers[desc.Digest]
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", desc.Digest, errdefs.ErrNotFound)

@@ -23,7 +23,6 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
@@ -103,9 +102,8 @@ func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []b
 	if err != nil {
 		return err
 	}
-	resp[exptypes.ExporterImageDigestKey] = digest.FromBytes(img.manifest).String()
-	if attrs["name"] == "" {
-		return nil
+	if err := report(resp, img.root()); err != nil || attrs["name"] == "" {
+		return err
 	}
 	began := time.Now()
 	j.status <- &client.SolveStatus{Statuses: []*client.VertexStatus{{ID: "pushing layers", Started: &began}}}
@@ -130,8 +128,7 @@ func (j *job) sendImage(ctx context.Context, e client.ExportEntry, config []byte
 	if err != nil {
 		return err
 	}
-	docs := img.blobs()
-	root := ocispecs.Descriptor{MediaType: img.mediaType, Digest: digest.FromBytes(img.manifest), Size: int64(len(img.manifest))}
+	docs, root := img.blobs(), img.root()
 	if j.attested() {
 		more, index, err := attest(root, j.Opt.FrontendAttrs)
 		if err != nil {
@@ -145,8 +142,7 @@ func (j *job) sendImage(ctx context.Context, e client.ExportEntry, config []byte
 			return err
 		}
 	}
-	resp[exptypes.ExporterImageDigestKey] = root.Digest.String()
-	return nil
+	return report(resp, root)
 }
 
 func (j *job) attested() bool {

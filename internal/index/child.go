@@ -3,6 +3,7 @@ package index
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,6 +104,18 @@ func Exported(resp map[string]string) (digest.Digest, error) {
 		return "", fmt.Errorf("the builder exported an image without its digest: %w", err)
 	}
 	return dgst, nil
+}
+
+// ExportedImage returns the descriptor that a solve reports of what it has exported.
+func ExportedImage(resp map[string]string) (desc ocispecs.Descriptor, err error) {
+	data, err := base64.StdEncoding.DecodeString(resp[exptypes.ExporterImageDescriptorKey])
+	if err == nil {
+		err = json.Unmarshal(data, &desc)
+	}
+	if err != nil {
+		return desc, fmt.Errorf("the builder exported an image without its descriptor: %w", err)
+	}
+	return desc, nil
 }
 
 // ReadChild reads the documents that the builder has exported: those of an image, or of an index with the image and its attestations.

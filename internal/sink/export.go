@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -99,6 +100,33 @@ func (d Delivery) ReadThere(ctx context.Context, registry *manifest.Client, c in
 	repos := d.Repositories()
 	image, ok := registry.Complete(ctx, repos, pushed)
 	if ok {
+		c.Image, c.Also = image, repos[1:]
+	}
+	return c, ok
+}
+
+// smallImage is the most, in bytes, that a repository may lack of an image which the client pushes.
+const smallImage = 8 << 20
+
+// Supply pushes an image that the builder has exported without a push, if the repositories lack little of it. It reads the rest of the image from
+// the child. ok is false if it did not push the image, whatever the reason.
+func (d Delivery) Supply(ctx context.Context, registry *manifest.Client, c index.Child, resp map[string]string) (_ index.Child, ok bool) {
+	image := c.Image
+	if image.Body == nil {
+		desc, err := index.ExportedImage(resp)
+		if err != nil {
+			return c, false
+		}
+		body, err := content.FetchAll(ctx, c, desc)
+		if err != nil {
+			return c, false
+		}
+		if image, err = manifest.ParseImage(body); err != nil {
+			return c, false
+		}
+	}
+	repos := d.Repositories()
+	if image, ok = registry.Supply(ctx, repos, image, c, smallImage); ok {
 		c.Image, c.Also = image, repos[1:]
 	}
 	return c, ok

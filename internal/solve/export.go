@@ -42,6 +42,11 @@ func (t *trial) collect(ctx context.Context, resp *client.SolveResponse, documen
 	if there, ok := t.there(ctx, c, root); ok {
 		return there, nil
 	}
+	if t.light {
+		if sent, ok := t.req.Supply(ctx, t.env.Registry, c, resp.ExporterResponse); ok {
+			return sent, nil
+		}
+	}
 	if again(afterExport, facts{unpushed: t.unpushed}) == pushAlone {
 		if resp, err = t.pushAlone(ctx); err != nil {
 			return c, err
@@ -280,6 +285,15 @@ func (t *trial) recall() {
 func (t *trial) unchanged(ctx context.Context, gw gateway.Client) bool {
 	return t.known != "" && t.log.CatchUp(ctx, gw) == nil && !slices.ContainsFunc(t.out.got.graph.Steps, func(s graph.Step) bool {
 		return len(s.Inputs) > 0 && t.steps.Ran(s.Digest)
+	})
+}
+
+// isLight reports whether the image is likely to lack little in the repositories: they have taken a push of this node lately. The client then
+// pushes what changed. Its requests are fewer and more of them are made at once, and no platform waits for another one's layers. Tests pull the
+// image from the registry at once, so it has to be seen there.
+func (t *trial) isLight() bool {
+	return !t.req.Attested() && t.node.Near && t.node.Layers != nil && len(t.req.Tests) == 0 && !slices.ContainsFunc(t.req.Repositories(), func(repo reference.Named) bool {
+		return !t.env.Pushed.Took(repo, t.node.ID)
 	})
 }
 

@@ -3,6 +3,7 @@ package solve
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/google/go-cmp/cmp"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/internal/pushed"
@@ -91,8 +93,7 @@ func TestWhatARegistryHasLostIsPushedAgain(t *testing.T) {
 				w := builtBefore(t, steady, func(w *harness) {
 					w.req.Tags, w.req.Attests = w.tags("app:v1", "other:v1"), attests
 				})
-				before := len(w.pushes())
-				fault := lost
+				before, fault := len(w.pushes()), lost
 				if fault.Times == 0 { // until a push: how many blobs are asked for before the first answer ends the questions is chance
 					var pushing atomic.Bool
 					w.Push = func(context.Context, platform.Platform) error {
@@ -103,13 +104,18 @@ func TestWhatARegistryHasLostIsPushedAgain(t *testing.T) {
 				}
 				w.faults.Add(fault)
 				w.mustRun()
-				if more := len(w.pushes()) - before; more == 0 {
+				if len(w.pushes()) == before && !slices.ContainsFunc(w.faults.Requests(), isPushOfImage) {
 					t.Errorf("nothing was pushed again: %v", w.faults.Requests())
 				}
 				leftNothing(t)
 			})
 		}
 	}
+}
+
+// isPushOfImage reports whether a request pushes a platform's image.
+func isPushOfImage(r faultregistry.Request) bool {
+	return r.Method == http.MethodPut && strings.Contains(r.Path, "/manifests/sha256:")
 }
 
 // pushes returns the repositories that took an image, with repetitions.
@@ -120,22 +126,26 @@ func (w *harness) pushes() (all []string) {
 	return all
 }
 
-func TestAChangedImageIsPushedByTheSolveThatMakesIt(t *testing.T) {
+// Where the repositories took a push of the node lately, the client pushes what is little.
+func TestAChangedImageTakesOneSolveAPlatform(t *testing.T) {
 	for name, tt := range map[string]struct {
 		dockerfile string
 		change     func(*harness)
+		byClient   bool
 	}{
-		"a step is another one": {steady, func(w *harness) {
-			dir := t.TempDir()
-			write(t, dir, "Dockerfile", steady+"RUN make more\n")
-			w.source(source.Options{Context: dir})
-		}},
-		"a file of the context is another one": {copiesOnly, func(*harness) {}}, // to the harness's builder, it always is
-		"the cache is not used":                {steady, func(w *harness) { w.req.NoCache = true }},
-		"the memory is old":                    {steady, func(w *harness) { w.env.Pushed.Now = func() time.Time { return time.Now().Add(61 * time.Minute) } }},
-		"the builder is another one":           {steady, func(w *harness) { w.env.Nodes[0].ID = "new" }},
-		"the login is another one":             {steady, func(w *harness) { w.env.Pushed.Login = func(string) string { return "bob" } }},
-		"the repository is another one":        {steady, func(w *harness) { w.req.Tags = w.tags("app:v1", "new:v1") }},
+		"a step is another one":                {steady, (*harness).oneStepMore, true},
+		"a file of the context is another one": {copiesOnly, func(w *harness) { w.newLayers() }, true},
+		"the cache is not used":                {steady, func(w *harness) { w.req.NoCache = true }, true},
+		"the memory is old": {
+			steady, func(w *harness) { w.env.Pushed.Now = func() time.Time { return time.Now().Add(61 * time.Minute) } }, false,
+		},
+		"the builder is another one":    {steady, func(w *harness) { w.env.Nodes[0].ID = "new" }, false},
+		"the login is another one":      {steady, func(w *harness) { w.env.Pushed.Login = func(string) string { return "bob" } }, false},
+		"the repository is another one": {steady, func(w *harness) { w.req.Tags = w.tags("app:v1", "new:v1") }, false},
+		"the node's layers are not read": {steady, func(w *harness) {
+			w.oneStepMore()
+			w.env.Nodes[0].Layers = nil
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := builtBefore(t, tt.dockerfile, func(*harness) {})
@@ -144,23 +154,108 @@ func TestAChangedImageIsPushedByTheSolveThatMakesIt(t *testing.T) {
 			w.mustRun()
 			repos := len(w.req.Repositories())
 			solves, pushes := len(w.Solves())-before, len(w.pushes())-had
-			if name == "a file of the context is another one" { // whose change the platforms share: one may hear of it too late
-				solves = 3
+			want := 3 * repos
+			if tt.byClient {
+				want = 0
 			}
-			if solves != 3 || pushes != 3*repos {
+			if solves != 3 || pushes != want {
 				t.Errorf("%d solves, %d pushes", solves, pushes)
 			}
 		})
 	}
 }
 
+func TestAFarNodePushesByItself(t *testing.T) {
+	w := builtBefore(t, steady, func(*harness) {})
+	had := len(w.pushes())
+	w.oneStepMore()
+	w.env.Nodes[0].Near = false
+	w.mustRun()
+	if n := len(w.pushes()) - had; n != 3 {
+		t.Errorf("%d pushes", n)
+	}
+}
+
+// oneStepMore adds a step to the Dockerfile.
+func (w *harness) oneStepMore() {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	write(w.t, dir, "Dockerfile", steady+"RUN make more\n")
+	w.source(source.Options{Context: dir})
+}
+
+// newLayers makes the builder's layers others than before.
+func (w *harness) newLayers() {
+	w.Layer = func(p platform.Platform) []byte { return []byte("new for " + platform.Format(p)) }
+}
+
 func TestAnImageThatIsNotTheOneThatWasPushedIsPushed(t *testing.T) {
 	w := builtBefore(t, steady, func(*harness) {})
 	w.Layer = func(p platform.Platform) []byte { return []byte("another cache has this for " + platform.Format(p)) }
-	before := len(w.pushes())
+	before := len(w.Solves())
 	rep := w.mustRun()
-	if n := len(w.pushes()) - before; n != 3 || w.tagged("app:v1") != rep.Target.Digest.String() {
-		t.Errorf("%d pushes", n)
+	if n := len(w.Solves()) - before; n != 3 || w.tagged("app:v1") != rep.Target.Digest.String() {
+		t.Errorf("%d solves", n)
+	}
+}
+
+// Whatever keeps the client from pushing an image, BuildKit pushes it then.
+func TestWhatTheClientCannotPushBuildKitPushes(t *testing.T) {
+	for name, hinder := range map[string]func(*harness){
+		"much is lacking": func(w *harness) {
+			w.Layer = func(p platform.Platform) []byte { return append(make([]byte, 9<<20), platform.Format(p)...) }
+		},
+		"the node has lost the layers": func(w *harness) { w.env.Nodes[0].Layers = nothing{} },
+		"an upload is not begun": func(w *harness) {
+			w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodPost, "/blobs/uploads/"), Times: 1, Do: faultregistry.Answer(503, "", "")})
+		},
+		"a manifest is refused": func(w *harness) {
+			w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodPut, "/manifests/sha256:"), Times: 1, Do: faultregistry.Answer(429, "", "")})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := builtBefore(t, steady, func(*harness) {})
+			w.newLayers()
+			hinder(w)
+			before := len(w.pushes())
+			rep := w.mustRun()
+			if n := len(w.pushes()) - before; n == 0 || w.tagged("app:v1") != rep.Target.Digest.String() {
+				t.Errorf("%d pushes", n)
+			}
+			leftNothing(t)
+		})
+	}
+}
+
+// nothing is a store that has lost everything.
+type nothing struct{}
+
+func (nothing) Fetch(context.Context, ocispecs.Descriptor) (io.ReadCloser, error) {
+	return nil, errors.New("lost")
+}
+
+func TestALayerThatPlatformsShareIsSentOnceByTheClient(t *testing.T) {
+	w := builtBefore(t, steady, func(*harness) {})
+	w.Layer = func(platform.Platform) []byte { return []byte("another one for all") }
+	w.mustRun()
+	uploads := 0
+	for _, r := range w.faults.Requests() {
+		if r.Method == http.MethodPut && strings.Contains(r.Path, "/blobs/uploads/") {
+			uploads++
+		}
+	}
+	if uploads != 1+3 { // and the configurations
+		t.Errorf("%d uploads: %v", uploads, w.faults.Requests())
+	}
+}
+
+func TestATagIsNotMovedWhereTheRegistryHasLostWhatTheClientPushed(t *testing.T) {
+	w := builtBefore(t, steady, func(*harness) {})
+	was := w.tagged("app:v1")
+	w.newLayers()
+	w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodPut, "/manifests/sha256:"), Times: 1, Do: faultregistry.Drop})
+	if _, err := w.run(); err == nil || w.tagged("app:v1") != was {
+		t.Errorf("%v: the tag is at %s, and was at %s", err, w.tagged("app:v1"), was)
 	}
 }
 
@@ -168,6 +263,8 @@ func TestAFailedBuildForgetsThatTheRegistryTookAPush(t *testing.T) {
 	for name, fail := range map[string]func(*harness){
 		"a step": func(w *harness) { w.Run = failing("no", "linux/arm64") },
 		"the push": func(w *harness) {
+			w.newLayers()
+			w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodPut, "/manifests/"), Do: faultregistry.Answer(403, "DENIED", "no")})
 			w.Push = func(context.Context, platform.Platform) error { return errors.New("failed to push: 403") }
 		},
 		"the tag": func(w *harness) {

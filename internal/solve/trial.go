@@ -35,8 +35,9 @@ type trial struct {
 	compressed func()
 	out        outcome
 	// known is the image that was pushed lately under the same key; "" if there is none. unpushed: the solve leaves the image with the builder.
-	known    digest.Digest
-	unpushed bool
+	// light: the client pushes it from there, if it is little.
+	known           digest.Digest
+	unpushed, light bool
 	// exported and wanted are the exports that have ended, and how many there are.
 	exported ended
 	wanted   int
@@ -216,7 +217,8 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	if err != nil || !t.req.Pushes() {
 		return res, err
 	}
-	t.unpushed = t.req.Attested() || t.unchanged(ctx, gw)
+	t.light = t.isLight()
+	t.unpushed = t.req.Attested() || t.light || t.unchanged(ctx, gw)
 	t.req.SetPush(res, !t.unpushed)
 	if pushes && !t.unpushed {
 		err = t.awaitPush(ctx, decided.uploads)

@@ -23,7 +23,7 @@ type ready struct {
 }
 
 // prepare connects to the builder while it asks the registries whether they would accept the result. A registry's refusal is reported
-// before a builder is made; a repository that took a push lately, by the memory, is not asked. prepare also completes the job with values
+// before a builder is made; one whose repository took a push lately, by the memory, is only connected to. prepare also completes the job with values
 // that are known only now.
 func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display, memory pushed.Memory) (r ready, err error) {
 	for _, n := range j.notes {
@@ -35,9 +35,14 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 		return r, err
 	}
 	registry := j.pushRetry.Client(w.Registry(ctx, progress.Say, j.insecure...))
-	asked := slices.DeleteFunc(slices.Concat(j.request.Repositories(), j.request.CacheRepositories()), func(repo reference.Named) bool {
-		return memory.Took(repo, pushed.Client)
-	})
+	var asked []reference.Named
+	for _, repo := range slices.Concat(j.request.Repositories(), j.request.CacheRepositories()) {
+		if memory.Took(repo, pushed.Client) {
+			registry.Warm(ctx, repo)
+		} else {
+			asked = append(asked, repo)
+		}
+	}
 	answers := preflight.AskRegistries(ctx, registry, asked, progress.Say)
 	r.preflight, r.close = answers.Wait, func() { answers.Close(); release() }
 	loadable := askEngine(ctx, w, j.request.Outputs.Load() != nil)
