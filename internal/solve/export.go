@@ -292,9 +292,10 @@ func (t *trial) unchanged(ctx context.Context, gw gateway.Client) bool {
 // pushes what changed. Its requests are fewer and more of them are made at once, and no platform waits for another one's layers. Tests pull the
 // image from the registry at once, so it has to be seen there.
 func (t *trial) isLight() bool {
-	return !t.req.Attested() && t.node.Near && t.node.Layers != nil && len(t.req.Tests) == 0 && !slices.ContainsFunc(t.req.Repositories(), func(repo reference.Named) bool {
-		return !t.env.Pushed.Took(repo, t.node.ID)
-	})
+	if t.req.Attested() || len(t.req.Tests) > 0 || !t.node.Near || t.node.Layers == nil {
+		return false
+	}
+	return !slices.ContainsFunc(t.req.Repositories(), func(repo reference.Named) bool { return !t.env.Pushed.Took(repo, t.node.ID) })
 }
 
 // there completes an image that was not pushed, if all repositories have it. root is the digest of what was exported.
