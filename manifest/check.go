@@ -55,28 +55,6 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	return fmt.Sprintf("registry %q does not say whether it accepts a push to %q (%v): trying anyway", r.endpoint.name, r.name, refusal), nil
 }
 
-// Warm connects to the repositories' registries in the background, and logs in where they ask for that, so that requests that come later need not
-// wait for it. Those report what fails.
-func (c *Client) Warm(ctx context.Context, repos ...reference.Named) {
-	for _, repo := range repos {
-		c.background.Go(func() {
-			r, err := c.repository(repo)
-			if err != nil {
-				return
-			}
-			bounded, cancel := context.WithTimeout(once(ctx), c.opt.PushCheck)
-			defer cancel()
-			req, err := http.NewRequestWithContext(r.pushScope(bounded), http.MethodGet, "https://"+r.endpoint.host()+"/v2/", nil)
-			if err != nil {
-				return
-			}
-			if resp, err := r.endpoint.Do(req); err == nil {
-				discard(resp)
-			}
-		})
-	}
-}
-
 // Finish waits for work that continues after a call has returned. It is bounded by Options.PushCheck.
 func (c *Client) Finish() { c.background.Wait() }
 

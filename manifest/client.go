@@ -68,6 +68,7 @@ type Client struct {
 
 	blobs sync.Map // blobPlace → the repository that was last seen to have it
 	asked sync.Map // location → *blobAnswer
+	looks sync.Map // tag → aheadLook
 }
 
 // New makes a client without any request.

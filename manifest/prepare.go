@@ -53,6 +53,10 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 			t.before = req.Looks[l].Digest
 			continue
 		}
+		if now, ok := c.lookedAhead(t.tag); ok {
+			t.before = now
+			continue
+		}
 		group.Go(func() error { return t.readCurrent(groupCtx) })
 	}
 	if err := group.Wait(); err != nil {
@@ -130,6 +134,44 @@ func (c *Client) waitVisible(
 		}
 		waited += pause
 	}
+}
+
+// ahead is how long LookAhead's answer is used. Later, another client may have moved the tag.
+const ahead = 3 * time.Second
+
+// aheadLook is an answer of LookAhead.
+type aheadLook struct {
+	at     time.Time
+	digest digest.Digest
+}
+
+// LookAhead begins to ask which digests the tags name, so that the client is connected and logged in when it is needed. A Publish that begins
+// soon after the answer need not ask again. Later requests report what fails.
+func (c *Client) LookAhead(ctx context.Context, tags ...reference.NamedTagged) {
+	for _, tag := range tags {
+		c.background.Go(func() {
+			r, err := c.repository(tag)
+			if err != nil {
+				return
+			}
+			bounded, cancel := context.WithTimeout(once(ctx), c.opt.PushCheck)
+			defer cancel()
+			desc, _, err := r.fetch(r.pushScope(bounded), tag.Tag()) // a GET also finds out which scheme the registry speaks
+			if err == nil || errors.Is(err, errdef.ErrNotFound) {
+				c.looks.Store(tag.String(), aheadLook{time.Now(), desc.Digest})
+			}
+		})
+	}
+}
+
+// lookedAhead returns the answer of LookAhead about a tag, if it is recent. It is used once.
+func (c *Client) lookedAhead(tag reference.NamedTagged) (digest.Digest, bool) {
+	look, ok := c.looks.LoadAndDelete(tag.String())
+	if !ok {
+		return "", false
+	}
+	l := look.(aheadLook) //nolint:forcetypeassert // nothing else is stored
+	return l.digest, time.Since(l.at) < ahead
 }
 
 // Look is the digest that a tag named at the time of a look.

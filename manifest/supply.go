@@ -19,7 +19,7 @@ import (
 // It reads blobs from src. A blob that several images have is asked for once, and sent once, by this client. A repository may not show the image
 // yet when Supply returns: the image is Unseen.
 func (c *Client) Supply(ctx context.Context, repos []reference.Named, image Image, src content.Fetcher, limit int64) (_ Image, ok bool) {
-	group, groupCtx := errgroup.WithContext(once(ctx))
+	var group errgroup.Group // no push is broken off because another one failed
 	for _, named := range repos {
 		group.Go(func() error {
 			r, err := c.repository(named)
@@ -29,7 +29,7 @@ func (c *Client) Supply(ctx context.Context, repos []reference.Named, image Imag
 			if err := r.SetReferrersCapability(true); err != nil { // see upload
 				return err
 			}
-			return c.supply(r.pushScope(groupCtx), &upload{client: c, repo: r, src: src, root: image.Descriptor}, image, limit)
+			return c.supply(r.pushScope(once(ctx)), &upload{client: c, repo: r, src: src, root: image.Descriptor}, image, limit)
 		})
 	}
 	image.Repository, image.Unseen = reference.TrimNamed(repos[0]), true
@@ -49,10 +49,10 @@ func (c *Client) supply(ctx context.Context, u *upload, image Image, limit int64
 			return errMuch
 		}
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(uploadsAtOnce)
 	for _, blob := range lacking {
-		group.Go(func() error { return c.sendBlob(groupCtx, u, blob) })
+		group.Go(func() error { return c.sendBlob(ctx, u, blob) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -60,12 +60,14 @@ func (c *Client) supply(ctx context.Context, u *upload, image Image, limit int64
 	return u.Push(ctx, image.Descriptor, bytes.NewReader(image.Body))
 }
 
-// lacking returns the blobs of an image that a repository does not have, each once.
+// lacking returns the blobs of an image that a repository does not have, each once. It does not ask for the configuration: that of a new image is
+// new, and small.
 func (c *Client) lacking(ctx context.Context, r repository, image Image) (blobs []ocispecs.Descriptor, err error) {
 	var mu sync.Mutex
+	blobs = []ocispecs.Descriptor{image.Config}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(requestsAtOnce)
-	for _, blob := range image.blobs() {
+	for _, blob := range image.blobs()[1:] {
 		group.Go(func() error {
 			err := c.hasBlob(groupCtx, r, blob)
 			if errors.Is(err, errLacking) {
@@ -80,7 +82,7 @@ func (c *Client) lacking(ctx context.Context, r repository, image Image) (blobs 
 	return blobs, group.Wait()
 }
 
-// blobs returns what an image's repository holds besides the manifest, each once.
+// blobs returns what an image's repository holds besides the manifest, each once, and the configuration first.
 func (i Image) blobs() (all []ocispecs.Descriptor) {
 	for _, blob := range append([]ocispecs.Descriptor{i.Config}, i.Layers...) {
 		known := slices.ContainsFunc(all, func(o ocispecs.Descriptor) bool { return o.Digest == blob.Digest })

@@ -23,7 +23,7 @@ type ready struct {
 }
 
 // prepare connects to the builder while it asks the registries whether they would accept the result. A registry's refusal is reported
-// before a builder is made; one whose repository took a push lately, by the memory, is only connected to. prepare also completes the job with values
+// before a builder is made; one whose repository took a push lately, by the memory, is only looked at. prepare also completes the job with values
 // that are known only now.
 func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display, memory pushed.Memory) (r ready, err error) {
 	for _, n := range j.notes {
@@ -35,16 +35,16 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 		return r, err
 	}
 	registry := j.pushRetry.Client(w.Registry(ctx, progress.Say, j.insecure...))
-	var asked []reference.Named
-	for _, repo := range slices.Concat(j.request.Repositories(), j.request.CacheRepositories()) {
-		if memory.Took(repo, pushed.Client) {
-			registry.Warm(ctx, repo)
-		} else {
-			asked = append(asked, repo)
+	took := func(repo reference.Named) bool { return memory.Took(reference.TrimNamed(repo), pushed.Client) }
+	looking, stop := context.WithCancel(ctx)
+	for _, tag := range j.request.Tags {
+		if took(tag) {
+			registry.LookAhead(looking, tag)
 		}
 	}
+	asked := slices.DeleteFunc(slices.Concat(j.request.Repositories(), j.request.CacheRepositories()), took)
 	answers := preflight.AskRegistries(ctx, registry, asked, progress.Say)
-	r.preflight, r.close = answers.Wait, func() { answers.Close(); release() }
+	r.preflight, r.close = answers.Wait, func() { stop(); answers.Close(); release() }
 	loadable := askEngine(ctx, w, j.request.Outputs.Load() != nil)
 	r.conn, err = w.Connect(ctx, cli.ConnectOptions{
 		Builder: j.builder, Targets: j.request.Platforms, Fallback: j.request.Fallback, Probe: j.request.ToProbe(), Host: j.hostNetwork(), Note: progress.Note,
@@ -54,7 +54,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 	if err != nil {
 		return r, err
 	}
-	r.close = func() { answers.Close(); r.conn.Close(); release() }
+	r.close = func() { stop(); answers.Close(); r.conn.Close(); release() }
 	if err := <-loadable; err != nil {
 		return r, err
 	}
