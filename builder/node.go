@@ -40,6 +40,8 @@ type Node struct {
 
 	Abilities
 
+	probes probes // those of nodes without a shell
+
 	// Ahead, if not nil, is a probe that has already begun; Probe uses its answer.
 	Ahead *Ahead
 	// Disconnect ends the connection. BuildKit keeps running.
@@ -127,7 +129,14 @@ func (n *Node) probe(ctx context.Context, ps ...platform.Platform) (emulation.St
 	if n.Shell != nil {
 		return emulation.Probe(ctx, n.Shell, ps...)
 	}
-	return probe.Solve(ctx, n.Client.ControlClient(), n.Platforms, ps...)
+	if status, ok := n.probes.recall(n, ps); ok {
+		return status, nil
+	}
+	status, err := probe.Solve(ctx, n.Client.ControlClient(), n.Platforms, ps...)
+	if err == nil {
+		n.probes.put(n, ps, status)
+	}
+	return status, err
 }
 
 // ErrOutOfMemory means that a BuildKit was killed because its memory did not suffice.

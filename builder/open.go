@@ -206,10 +206,14 @@ func connect(ctx context.Context, drivers map[string]Driver, e Endpoint, want Sp
 		return nil, fmt.Errorf("unknown driver %q: known are %s", e.Driver, strings.Join(slices.Sorted(maps.Keys(drivers)), ", "))
 	}
 	n, err := d.Connect(ctx, e, want, say)
-	if err == nil {
-		n.ProbeAhead(ctx, want.Probe)
+	if err != nil {
+		return nil, err
 	}
-	return n, err
+	for _, one := range append([]*Node{n}, n.More...) {
+		one.probes = probes{want.Probes}
+	}
+	n.ProbeAhead(ctx, want.Probe)
+	return n, nil
 }
 
 // OnEngine is a Driver whose BuildKits run on Docker Engines, or in them.

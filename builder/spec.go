@@ -32,6 +32,9 @@ type Spec struct {
 	// probe begins at once; a driver may begin before BuildKit answers.
 	Probe []platform.Platform
 
+	// Probes is a folder that remembers for some minutes which platforms nodes without a shell ran; "" if there is none.
+	Probes string
+
 	// Permit, if not nil, is called before anything is made or replaced. If it returns an error, nothing
 	// is made, and Connect returns that error.
 	Permit func(context.Context) error

@@ -32,8 +32,11 @@ func (c *Client) Supply(ctx context.Context, repos []reference.Named, image Imag
 			return c.supply(r.pushScope(once(ctx)), &upload{client: c, repo: r, src: src, root: image.Descriptor}, image, limit)
 		})
 	}
+	if group.Wait() != nil {
+		return image, false
+	}
 	image.Repository, image.Unseen = reference.TrimNamed(repos[0]), true
-	return image, group.Wait() == nil
+	return image, true
 }
 
 // errMuch means that a repository lacks more of an image than a caller wants to send.

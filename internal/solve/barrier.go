@@ -20,6 +20,7 @@ type barrier struct {
 	decided  chan struct{}
 	decision decision
 	opaque   sync.Once // limits to one the note that a graph cannot be read
+	caches   *cacheExport
 
 	mu    sync.Mutex
 	rooms []*room // by index: the room of the job's node

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
@@ -150,6 +153,65 @@ func TestAFailedBuildExportsNoCache(t *testing.T) {
 	}
 	if got := w.exports(); len(got) > 0 {
 		t.Errorf("exported %q", got)
+	}
+}
+
+func TestACacheIsExportedWhileImagesAreReadBack(t *testing.T) {
+	w := newHarness(t, copiesContext)
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c")}
+	exported := make(chan struct{})
+	w.Export = func(context.Context, client.CacheOptionsEntry) error {
+		close(exported)
+		return nil
+	}
+	w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodGet, "/manifests/sha256:"), Do: func(rw http.ResponseWriter, req *http.Request, next http.Handler) {
+		select {
+		case <-exported:
+			next.ServeHTTP(rw, req)
+		case <-req.Context().Done():
+		}
+	}})
+	w.mustRun()
+	if got := w.exports(); len(got) != 1 {
+		t.Errorf("%d exports: %v", len(got), got)
+	}
+}
+
+func TestACacheIsExportedOfTheImagesThatTheBuildEndsWith(t *testing.T) {
+	on := &nodeRun{}
+	got := outcome{decided: &decision{}}
+	for name, tt := range map[string]struct {
+		made  []int
+		early int
+		last  bool // it is exported at the end of the build
+	}{
+		"all are made once":                   {[]int{1, 0}, 1, false},
+		"one is made again":                   {[]int{0, 1, 0}, 1, true},
+		"one is not made":                     {[]int{0}, 0, true},
+		"one is made again, before the other": {[]int{0, 0, 1}, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			early, last := 0, false
+			e := &cacheExport{made: make([]solved, 2), left: 2, export: func(results []solved, _ pins.Pins) error {
+				early++
+				if len(results) != 2 || results[0].on != on || results[1].on != on {
+					t.Errorf("of %v", results)
+				}
+				return errors.New("no")
+			}}
+			for _, i := range tt.made {
+				e.Made(i, on, got)
+			}
+			err := e.finish(func() error { last = true; return nil })
+			if early != tt.early || last != tt.last || (err == nil) != tt.last {
+				t.Errorf("%d early, at the end: %t, %v", early, last, err)
+			}
+		})
+	}
+	var none *cacheExport
+	none.Made(0, on, got)
+	if err := none.finish(func() error { return errors.New("now") }); err == nil {
+		t.Error("nothing is exported")
 	}
 }
 

@@ -107,6 +107,63 @@ func exportCaches(ctx context.Context, w task, results []solved, p pins.Pins) er
 	return err
 }
 
+// cacheExport exports the caches of a build on one node as soon as all images are made, while they are pushed and examined. nil does not.
+type cacheExport struct {
+	task
+	export func(results []solved, p pins.Pins) error
+
+	mu      sync.Mutex
+	made    []solved // by index; without on: not yet
+	left    int      // how many are not made
+	again   bool     // one was made a second time
+	running sync.WaitGroup
+	err     error
+}
+
+// newCacheExport returns nil if there is nothing to export, or if the exports of several nodes are joined.
+func newCacheExport(ctx context.Context, w task) *cacheExport {
+	if len(w.req.Cache.To) == 0 || w.env.several() {
+		return nil
+	}
+	n := len(w.targets)
+	return &cacheExport{task: w, made: make([]solved, n), left: n, export: func(results []solved, p pins.Pins) error {
+		return exportCaches(ctx, w, results, p)
+	}}
+}
+
+// Made notes that a platform's image is made, and begins the export if it is the last one.
+func (e *cacheExport) Made(index int, on *nodeRun, got outcome) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.made[index].on != nil {
+		e.again = true
+		return
+	}
+	e.made[index] = solved{outcome: got, on: on}
+	if e.left--; e.left == 0 {
+		e.running.Go(func() { e.err = e.export(e.made, got.decided.pins) })
+	}
+}
+
+// wait waits for the end of an export.
+func (e *cacheExport) wait() {
+	if e != nil {
+		e.running.Wait()
+	}
+}
+
+// finish returns the error of the export, which it makes now unless it was made of these results.
+func (e *cacheExport) finish(now func() error) error {
+	e.wait()
+	if e == nil || e.left > 0 || e.again {
+		return now()
+	}
+	return e.err
+}
+
 // stages have functions that remove the folders of a node's exports.
 type stages []func()
 

@@ -79,6 +79,9 @@ func solveAll(
 	solving, cancelAll := context.WithCancelCause(ctx)
 	defer cancelAll(nil)
 	results, b := make([]solved, len(jobs)), newBarrier(jobs)
+	exporting, stopExport := context.WithCancel(ctx)
+	b.caches = newCacheExport(exporting, w)
+	defer func() { stopExport(); b.caches.wait() }()
 	var running sync.WaitGroup
 	for i, j := range jobs {
 		running.Go(func() {
@@ -94,7 +97,7 @@ func solveAll(
 	w.rememberPlaces(results)
 	decided := b.decision
 	if w.suffice(results) && decided.err == nil {
-		decided.err = exportCaches(ctx, w, results, decided.pins)
+		decided.err = b.caches.finish(func() error { return exportCaches(ctx, w, results, decided.pins) })
 	}
 	return results, decided, nil
 }

@@ -109,6 +109,7 @@ func (t *trial) solved(ctx context.Context) (index.Child, error) {
 	if err != nil {
 		return index.Child{}, err
 	}
+	t.seat.caches.Made(t.index, t.nodeRun, t.out)
 	c, err := t.collect(ctx, resp, documents)
 	c.Platform, c.ConfigPlatform = t.target, t.out.got.configPlatform
 	return c, err

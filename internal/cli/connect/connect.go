@@ -135,7 +135,7 @@ func builderSpec(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (b bui
 	spec = builder.Spec{
 		Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note.Say), Trusted: opt.Builder.Trusted,
 		Host:   builder.HostNetwork{Requested: opt.Host.RequestedBy != "", For: opt.Host.RequestedBy, PermissionErr: opt.Host.PermissionErr},
-		Daemon: buildkitd.Settings{Proxies: w.Proxies()},
+		Daemon: buildkitd.Settings{Proxies: w.Proxies()}, Probes: w.Cached("probes"),
 	}
 	if opt.Builder.Config != "" {
 		if spec.Daemon.Config, err = buildkitd.LoadConfig(opt.Builder.Config); err != nil {
