@@ -69,6 +69,8 @@ type Client struct {
 	blobs sync.Map // blobPlace → the repository that was last seen to have it
 	asked sync.Map // location → *blobAnswer
 	looks sync.Map // tag → aheadLook
+
+	turns chan struct{} // has a place for each request about, or with, the blobs of images that are made at the same time
 }
 
 // New makes a client without any request.
@@ -100,7 +102,21 @@ func New(opt Options) *Client {
 	}
 	opt.Retry = opt.Retry.withDefaults()
 	opt.Clock = opt.Clock.withDefaults()
-	return &Client{opt: opt, endpoints: map[string]*endpoint{}}
+	return &Client{opt: opt, endpoints: map[string]*endpoint{}, turns: make(chan struct{}, blobsAtOnce)}
+}
+
+// blobsAtOnce bounds the requests about blobs of all images together.
+const blobsAtOnce = 16
+
+// inTurn does work that is a request about a blob, or its upload.
+func (c *Client) inTurn(ctx context.Context, work func() error) error {
+	select {
+	case c.turns <- struct{}{}:
+		defer func() { <-c.turns }()
+		return work()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // WithMaxWait returns a new client with the same options, except for [Retry.MaxWait]; 0 means one attempt only.

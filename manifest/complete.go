@@ -58,7 +58,10 @@ var errLacking = errors.New("the registry does not have the blob")
 // hasBlob returns an error unless a repository has a blob. Images that are asked for at the same time share one request for it.
 func (c *Client) hasBlob(ctx context.Context, r repository, blob ocispecs.Descriptor) error {
 	return c.answerAbout(r, blob).get(ctx, func() (bool, error) {
-		_, err := r.Blobs().Resolve(r.pushScope(ctx), blob.Digest.String())
+		err := c.inTurn(ctx, func() error {
+			_, err := r.Blobs().Resolve(r.pushScope(ctx), blob.Digest.String())
+			return err
+		})
 		if errors.Is(err, errdef.ErrNotFound) {
 			return false, nil
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/errdef"
 )
@@ -148,20 +149,38 @@ type aheadLook struct {
 // LookAhead begins to ask which digests the tags name, so that the client is connected and logged in when it is needed. A Publish that begins
 // soon after the answer need not ask again. Later requests report what fails.
 func (c *Client) LookAhead(ctx context.Context, tags ...reference.NamedTagged) {
-	for _, tag := range tags {
-		c.background.Go(func() {
-			r, err := c.repository(tag)
-			if err != nil {
-				return
-			}
-			bounded, cancel := context.WithTimeout(once(ctx), c.opt.PushCheck)
-			defer cancel()
-			desc, _, err := r.fetch(r.pushScope(bounded), tag.Tag()) // a GET also finds out which scheme the registry speaks
-			if err == nil || errors.Is(err, errdef.ErrNotFound) {
-				c.looks.Store(tag.String(), aheadLook{time.Now(), desc.Digest})
-			}
-		})
+	c.background.Go(func() {
+		bounded, cancel := context.WithTimeout(once(ctx), c.opt.PushCheck)
+		defer cancel()
+		var group errgroup.Group
+		group.SetLimit(requestsAtOnce)
+		for _, tag := range tags {
+			group.Go(func() error {
+				now, err := c.lookNow(bounded, tag)
+				if err == nil || errors.Is(err, errdef.ErrNotFound) {
+					c.looks.Store(tag.String(), aheadLook{time.Now(), now})
+				}
+				return nil
+			})
+		}
+		_ = group.Wait() // it returns no error
+	})
+}
+
+// lookNow asks which digest a tag names. A GET also finds out which scheme a registry speaks. Where that is known, a HEAD does, which registries
+// do not count as a pull.
+func (c *Client) lookNow(ctx context.Context, tag reference.NamedTagged) (digest.Digest, error) {
+	r, err := c.repository(tag)
+	if err != nil {
+		return "", err
 	}
+	var desc ocispecs.Descriptor
+	if ctx = r.pushScope(ctx); r.endpoint.scheme.Load() == nil {
+		desc, _, err = r.fetch(ctx, tag.Tag())
+	} else {
+		desc, err = r.Resolve(ctx, tag.Tag())
+	}
+	return desc.Digest, err
 }
 
 // lookedAhead returns the answer of LookAhead about a tag, if it is recent. It is used once.

@@ -99,10 +99,12 @@ func (i Image) blobs() (all []ocispecs.Descriptor) {
 // sendBlob uploads a blob, unless another image has meanwhile.
 func (c *Client) sendBlob(ctx context.Context, u *upload, blob ocispecs.Descriptor) error {
 	return c.answerAbout(u.repo, blob).supplied(func() error {
-		body, err := u.src.Fetch(ctx, blob)
-		if err != nil {
-			return err
-		}
-		return errors.Join(u.Push(ctx, blob, body), body.Close())
+		return c.inTurn(ctx, func() error {
+			body, err := u.src.Fetch(ctx, blob)
+			if err != nil {
+				return err
+			}
+			return errors.Join(u.Push(ctx, blob, body), body.Close())
+		})
 	})
 }

@@ -42,10 +42,8 @@ func (t *trial) collect(ctx context.Context, resp *client.SolveResponse, documen
 	if there, ok := t.there(ctx, c, root); ok {
 		return there, nil
 	}
-	if t.light {
-		if sent, ok := t.req.Supply(ctx, t.env.Registry, c, resp.ExporterResponse); ok {
-			return sent, nil
-		}
+	if sent, ok := t.supply(ctx, c, resp); ok {
+		return sent, nil
 	}
 	if again(afterExport, facts{unpushed: t.unpushed}) == pushAlone {
 		if resp, err = t.pushAlone(ctx); err != nil {
@@ -296,6 +294,18 @@ func (t *trial) isLight() bool {
 		return false
 	}
 	return !slices.ContainsFunc(t.req.Repositories(), func(repo reference.Named) bool { return !t.env.Pushed.Took(repo, t.node.ID) })
+}
+
+// supply pushes a light image.
+func (t *trial) supply(ctx context.Context, c index.Child, resp *client.SolveResponse) (sent index.Child, ok bool) {
+	if !t.light {
+		return c, false
+	}
+	_ = t.env.during("pushing "+platform.Format(t.target), func() error { // if it fails, another solve pushes
+		sent, ok = t.req.Supply(ctx, t.env.Registry, c, resp.ExporterResponse)
+		return nil
+	})
+	return sent, ok
 }
 
 // there completes an image that was not pushed, if all repositories have it. root is the digest of what was exported.

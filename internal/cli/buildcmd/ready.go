@@ -37,11 +37,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display,
 	registry := j.pushRetry.Client(w.Registry(ctx, progress.Say, j.insecure...))
 	took := func(repo reference.Named) bool { return memory.Took(reference.TrimNamed(repo), pushed.Client) }
 	looking, stop := context.WithCancel(ctx)
-	for _, tag := range j.request.Tags {
-		if took(tag) {
-			registry.LookAhead(looking, tag)
-		}
-	}
+	registry.LookAhead(looking, slices.DeleteFunc(slices.Clone(j.request.Tags), func(tag reference.NamedTagged) bool { return !took(tag) })...)
 	asked := slices.DeleteFunc(slices.Concat(j.request.Repositories(), j.request.CacheRepositories()), took)
 	answers := preflight.AskRegistries(ctx, registry, asked, progress.Say)
 	r.preflight, r.close = answers.Wait, func() { stop(); answers.Close(); release() }

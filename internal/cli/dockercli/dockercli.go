@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/cli/cli/config"
@@ -49,14 +50,16 @@ type CLI struct {
 
 	stderr  io.Writer
 	options *flags.ClientOptions
-	config  *configfile.ConfigFile
+	config  func() *configfile.ConfigFile
 	through Dial // to the engine of the current context; nil for a direct connection
 }
 
 // New returns the CLI with the process's standard input and output. Complaints about the config file go to stderr.
 func New(stderr io.Writer) *CLI {
 	in, out, _ := term.StdStreams()
-	return &CLI{In: streams.NewIn(in), Out: streams.NewOut(out), stderr: stderr, options: flags.NewClientOptions()}
+	c := &CLI{In: streams.NewIn(in), Out: streams.NewOut(out), stderr: stderr, options: flags.NewClientOptions()}
+	c.config = c.readOnce()
+	return c
 }
 
 // Initialize takes the global flags. through, if not nil, connects to the engine of the current context.
@@ -74,17 +77,16 @@ func (c *CLI) Initialize(options *flags.ClientOptions, through Dial) error {
 	if options.Debug {
 		debug.Enable()
 	}
-	c.options, c.through, c.config = options, through, nil
+	c.options, c.through, c.config = options, through, c.readOnce()
 	return nil
 }
 
-// ConfigFile returns the config file. A broken one is reported, and has no values.
-func (c *CLI) ConfigFile() *configfile.ConfigFile {
-	if c.config == nil {
-		c.config = config.LoadDefaultConfigFile(c.stderr)
-	}
-	return c.config
+func (c *CLI) readOnce() func() *configfile.ConfigFile {
+	return sync.OnceValue(func() *configfile.ConfigFile { return config.LoadDefaultConfigFile(c.stderr) })
 }
+
+// ConfigFile returns the config file. A broken one is reported, and has no values.
+func (c *CLI) ConfigFile() *configfile.ConfigFile { return c.config() }
 
 // Context returns the name of the current context. The order is that of the Docker CLI (docs.docker.com, "Docker contexts").
 func (c *CLI) Context() string {
