@@ -116,15 +116,15 @@ func TestCtrlCWhileTheBuilderIsMadeLeavesNothingHalfMade(t *testing.T) {
 
 func TestCtrlCAtAnyMomentEndsSoonWithStatus130(t *testing.T) {
 	onEachEngine(t, func(s *story) {
-		dir := s.dockerfile("FROM $BASE", "RUN sleep 3600")
 		host, sent := s.countingEngine()
 		for moment := int64(1); moment < 64<<10; moment *= 4 { // by the number of bytes that the engine has received
-			repo := s.repo()
+			step := "sleep 3600; true " + random() // other stories use this builder, too
+			repo, dir := s.repo(), s.dockerfile("FROM $BASE", "RUN "+step)
 			before := sent()
 			build := s.start(call{
 				args: s.buildArgs("--platform", "linux/amd64,linux/arm64", "--push", "-t", repo, dir), env: []string{"DOCKER_HOST=" + host},
 			})
-			s.eventually("the build is that far", func() bool { return sent()-before >= moment || s.runs("sleep 3600") })
+			s.eventually("the build is that far", func() bool { return sent()-before >= moment || s.runs(step) })
 			build.signal(syscall.SIGINT)
 			asked := time.Now()
 			r := build.wait()
