@@ -24,15 +24,6 @@ func parsed(t *testing.T, desc ocispecs.Descriptor, all index.Bodies) manifest.I
 	return image
 }
 
-// counts returns the numbers of requests by their methods.
-func (w *world) counts() map[string]int {
-	n := map[string]int{}
-	for _, r := range w.faults.Requests() {
-		n[r.Method]++
-	}
-	return n
-}
-
 func TestSupplySendsWhatEachRepositoryLacksOnce(t *testing.T) {
 	w := newWorld(t, nil, nil)
 	descs, all := sharing(t)
@@ -53,7 +44,7 @@ func TestSupplySendsWhatEachRepositoryLacksOnce(t *testing.T) {
 	supplying.Wait()
 	// Three layers are asked for in each repository. Two configurations, a layer and two manifests are sent to each, or less: this registry shows
 	// a layer of one repository in all.
-	if got := w.counts(); got["HEAD"] != 6 || got["POST"] < 5 || got["POST"] > 6 || got["PUT"] != got["POST"]+4 {
+	if got := w.faults.Methods(); got["HEAD"] != 6 || got["POST"] < 5 || got["POST"] > 6 || got["PUT"] != got["POST"]+4 {
 		t.Errorf("%v: %v", got, w.faults.Requests())
 	}
 	for _, desc := range descs {
@@ -88,7 +79,7 @@ func TestSupplyRepeatsNothingAndSendsNothingLarge(t *testing.T) {
 				w.faults.Add(tt.fault)
 			}
 			_, ok := w.client.Supply(t.Context(), []reference.Named{w.tag(t, "app")}, parsed(t, descs[0], all), all, tt.limit)
-			if got := w.counts(); ok || got["PUT"] > tt.sent || got["POST"] > 3 || got["HEAD"] > 3 {
+			if got := w.faults.Methods(); ok || got["PUT"] > tt.sent || got["POST"] > 3 || got["HEAD"] > 3 {
 				t.Errorf("%t, %v", ok, got)
 			}
 		})

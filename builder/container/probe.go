@@ -53,18 +53,14 @@ func (p probes) recall(handlers string, ps []platform.Platform) (status emulatio
 	if handlers == "" || json.Unmarshal(p.folder().Get(probeName(handlers, ps)), &status) != nil {
 		return status, false
 	}
-	return status, runsAll(status, ps)
+	return status, status.Require(emulation.Emulated, ps...) == nil
 }
 
 func (p probes) put(handlers string, ps []platform.Platform, status emulation.Status) {
-	if handlers == "" || status.HandlersUnknown != "" || !runsAll(status, ps) {
+	if handlers == "" || status.HandlersUnknown != "" || status.Require(emulation.Emulated, ps...) != nil {
 		return
 	}
 	if data, err := json.Marshal(status); err == nil {
 		p.folder().Put(probeName(handlers, ps), data)
 	}
-}
-
-func runsAll(status emulation.Status, ps []platform.Platform) bool {
-	return len(status.Below(emulation.Emulated, ps...)) == 0
 }

@@ -83,6 +83,15 @@ func (r *Registry) Requests() []Request {
 	return requests
 }
 
+// Methods counts the requests by their methods.
+func (r *Registry) Methods() map[string]int {
+	n := map[string]int{}
+	for _, req := range r.Requests() {
+		n[req.Method]++
+	}
+	return n
+}
+
 // Matching returns the requests so far that match, as text; see [Request.String].
 func (r *Registry) Matching(match Matcher) []string {
 	var lines []string

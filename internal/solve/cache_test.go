@@ -191,8 +191,12 @@ func TestACacheIsExportedOfTheImagesThatTheBuildEndsWith(t *testing.T) {
 		"one is made again, before the other": {[]int{0, 0, 1}, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			early, last := 0, false
+			early, last, ending := 0, false, false
 			e := &cacheExport{made: make([]solved, 2), left: 2, export: func(results []solved, _ pins.Pins) error {
+				if ending {
+					last = true
+					return nil
+				}
 				early++
 				if len(results) != 2 || results[0].on != on || results[1].on != on {
 					t.Errorf("of %v", results)
@@ -202,15 +206,17 @@ func TestACacheIsExportedOfTheImagesThatTheBuildEndsWith(t *testing.T) {
 			for _, i := range tt.made {
 				e.Made(i, on, got)
 			}
-			err := e.finish(func() error { last = true; return nil })
+			e.running.Wait()
+			ending = true
+			err := e.finish(nil, pins.Pins{})
 			if early != tt.early || last != tt.last || (err == nil) != tt.last {
 				t.Errorf("%d early, at the end: %t, %v", early, last, err)
 			}
 		})
 	}
-	var none *cacheExport
-	none.Made(0, on, got)
-	if err := none.finish(func() error { return errors.New("now") }); err == nil {
+	atEnd := &cacheExport{left: 1, export: func([]solved, pins.Pins) error { return errors.New("now") }}
+	atEnd.Made(0, on, got)
+	if err := atEnd.finish(nil, pins.Pins{}); err == nil {
 		t.Error("nothing is exported")
 	}
 }

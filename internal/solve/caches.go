@@ -107,33 +107,30 @@ func exportCaches(ctx context.Context, w task, results []solved, p pins.Pins) er
 	return err
 }
 
-// cacheExport exports the caches of a build on one node as soon as all images are made, while they are pushed and examined. nil does not.
+// cacheExport exports the caches of a build, on one node as soon as all images are made, while they are pushed and examined.
 type cacheExport struct {
-	task
 	export func(results []solved, p pins.Pins) error
 
 	mu      sync.Mutex
-	made    []solved // by index; without on: not yet
+	made    []solved // by index; without on: not yet; nil: nothing is exported before the end
 	left    int      // how many are not made
 	again   bool     // one was made a second time
 	running sync.WaitGroup
 	err     error
 }
 
-// newCacheExport returns nil if there is nothing to export, or if the exports of several nodes are joined.
+// newCacheExport exports at the end if there is nothing to export, or if the exports of several nodes are joined.
 func newCacheExport(ctx context.Context, w task) *cacheExport {
-	if len(w.req.Cache.To) == 0 || w.env.several() {
-		return nil
+	e := &cacheExport{left: len(w.targets), export: func(results []solved, p pins.Pins) error { return exportCaches(ctx, w, results, p) }}
+	if len(w.req.Cache.To) > 0 && !w.env.several() {
+		e.made = make([]solved, e.left)
 	}
-	n := len(w.targets)
-	return &cacheExport{task: w, made: make([]solved, n), left: n, export: func(results []solved, p pins.Pins) error {
-		return exportCaches(ctx, w, results, p)
-	}}
+	return e
 }
 
 // Made notes that a platform's image is made, and begins the export if it is the last one.
 func (e *cacheExport) Made(index int, on *nodeRun, got outcome) {
-	if e == nil {
+	if e.made == nil {
 		return
 	}
 	e.mu.Lock()
@@ -148,18 +145,11 @@ func (e *cacheExport) Made(index int, on *nodeRun, got outcome) {
 	}
 }
 
-// wait waits for the end of an export.
-func (e *cacheExport) wait() {
-	if e != nil {
-		e.running.Wait()
-	}
-}
-
 // finish returns the error of the export, which it makes now unless it was made of these results.
-func (e *cacheExport) finish(now func() error) error {
-	e.wait()
-	if e == nil || e.left > 0 || e.again {
-		return now()
+func (e *cacheExport) finish(results []solved, p pins.Pins) error {
+	e.running.Wait()
+	if e.left > 0 || e.again {
+		return e.export(results, p)
 	}
 	return e.err
 }

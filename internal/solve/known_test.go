@@ -37,15 +37,6 @@ func builtBefore(t *testing.T, dockerfile string, change func(*harness)) *harnes
 	return w
 }
 
-// methods counts the requests to the registry.
-func (w *harness) methods() map[string]int {
-	n := map[string]int{}
-	for _, r := range w.faults.Requests() {
-		n[r.Method]++
-	}
-	return n
-}
-
 func TestABuildThatChangesNothingAsksForEachPartOfTheResultOnce(t *testing.T) {
 	attested := map[string]string{"provenance": "type=provenance"}
 	for name, tt := range map[string]struct {
@@ -60,7 +51,7 @@ func TestABuildThatChangesNothingAsksForEachPartOfTheResultOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := builtBefore(t, steady, tt.change)
 			w.mustRun()
-			if diff := cmp.Diff(tt.want, w.methods()); diff != "" {
+			if diff := cmp.Diff(tt.want, w.faults.Methods()); diff != "" {
 				t.Errorf("the requests (-want +got):\n%s%v", diff, w.faults.Requests())
 			}
 			asked := slices.DeleteFunc(w.Asked(), func(ref string) bool { return !strings.HasPrefix(ref, w.host) || !strings.Contains(ref, "@") })

@@ -81,7 +81,7 @@ func solveAll(
 	results, b := make([]solved, len(jobs)), newBarrier(jobs)
 	exporting, stopExport := context.WithCancel(ctx)
 	b.caches = newCacheExport(exporting, w)
-	defer func() { stopExport(); b.caches.wait() }()
+	defer func() { stopExport(); b.caches.running.Wait() }()
 	var running sync.WaitGroup
 	for i, j := range jobs {
 		running.Go(func() {
@@ -97,7 +97,7 @@ func solveAll(
 	w.rememberPlaces(results)
 	decided := b.decision
 	if w.suffice(results) && decided.err == nil {
-		decided.err = b.caches.finish(func() error { return exportCaches(ctx, w, results, decided.pins) })
+		decided.err = b.caches.finish(results, decided.pins)
 	}
 	return results, decided, nil
 }

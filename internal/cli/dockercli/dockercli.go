@@ -34,8 +34,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// DefaultContext is the Docker context that is made of flags and the environment.
-const DefaultContext = "default"
+// defaultContext is the Docker context that is made of flags and the environment.
+const defaultContext = "default"
 
 // contextVariable names the current context, unless a flag or DOCKER_HOST does.
 const contextVariable = "DOCKER_CONTEXT"
@@ -94,9 +94,9 @@ func (c *CLI) Context() string {
 	case c.options.Context != "":
 		return c.options.Context
 	case len(c.options.Hosts) > 0, os.Getenv(client.EnvOverrideHost) != "":
-		return DefaultContext
+		return defaultContext
 	}
-	return cmp.Or(os.Getenv(contextVariable), c.ConfigFile().CurrentContext, DefaultContext)
+	return cmp.Or(os.Getenv(contextVariable), c.ConfigFile().CurrentContext, defaultContext)
 }
 
 // Host returns the address of the engine of a context. An address is its own; "" is the current context.
@@ -122,10 +122,10 @@ func (c *CLI) Client(address string) (client.APIClient, string, error) {
 // endpoint returns the engine's address. It has no TLS files yet, of which only a client has need.
 func (c *CLI) endpoint(address string) (docker.EndpointMeta, error) {
 	address = cmp.Or(address, c.Context())
-	if isAddress(address) {
+	if cli.IsAddress(address) {
 		return docker.EndpointMeta{Host: address, SkipTLSVerify: c.skipsVerification()}, nil
 	}
-	if address == DefaultContext {
+	if address == defaultContext {
 		host, err := opts.ParseHost(c.options.TLSOptions != nil, cmp.Or(cmp.Or(c.options.Hosts...), os.Getenv(client.EnvOverrideHost)))
 		return docker.EndpointMeta{Host: host, SkipTLSVerify: c.skipsVerification()}, err
 	}
@@ -150,8 +150,6 @@ func contexts() *store.ContextStore {
 	typed := store.EndpointTypeGetter(docker.DockerEndpoint, func() any { return &docker.EndpointMeta{} })
 	return store.New(config.ContextStoreDir(), store.NewConfig(func() any { return &map[string]any{} }, typed))
 }
-
-func isAddress(s string) bool { return strings.Contains(s, "://") }
 
 func (c *CLI) skipsVerification() bool {
 	return c.options.TLSOptions != nil && c.options.TLSOptions.InsecureSkipVerify
@@ -191,7 +189,7 @@ func (c *CLI) connection(address string, meta docker.EndpointMeta) ([]client.Opt
 // tlsFiles returns the TLS files of a context. Those of an address, and of the default context, are those of the global flags.
 func (c *CLI) tlsFiles(address string) (*tlsfiles.TLSData, error) {
 	switch {
-	case address != DefaultContext && !isAddress(address):
+	case address != defaultContext && !cli.IsAddress(address):
 		return tlsfiles.LoadTLSData(contexts(), address, docker.DockerEndpoint)
 	case c.options.TLSOptions == nil:
 		return nil, nil
